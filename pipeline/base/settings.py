@@ -1,0 +1,200 @@
+"""Every setting of a run: frozen, validated, unknown keys refused. `HOME/settings.toml` and `--set section.key=value` fill it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.base import findings
+from pipeline.base.errors import SettingsError
+
+Profile = Literal["tiny", "full"]
+PolicyName = Literal["u_ignore", "u_zeros", "u_ones", "u_multiclass", "u_self_trained"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Collect(_Section):
+    """Finding files and reading headers."""
+
+    source: str = Field(default="dicom_folder", description="registered source that reads the export")
+    max_header_mb: int = Field(default=64, ge=1, description="a header larger than this is refused, in MiB")
+    date_shift_days: int = Field(default=365, ge=1, description="dates of one patient move together by up to this many days, back in time")
+
+
+class Decode(_Section):
+    """Pixels."""
+
+    size_px: int = Field(default=512, ge=32, le=4096, description="longer side of the stored film, in pixels; never enlarged")
+    intensity: Literal["as_displayed"] = Field(default="as_displayed", description="grey scale: the VOI LUT or window of the header")
+    shards: int = Field(default=8, ge=1, le=512, description="partitions of the films; changing it decodes everything again")
+    batch: int = Field(default=256, ge=1, description="films to a Parquet file")
+    workers: int = Field(default=2, ge=1, description="decoding processes")
+    timeout_s: float = Field(default=60.0, gt=0, description="seconds one file may take")
+    memory_mb: int = Field(default=4096, ge=512, description="address space one decoding process may take beyond its start, in MiB")
+    max_megapixels: float = Field(default=100.0, gt=0, description="a film that declares more is refused undecoded")
+
+
+class Exclude(_Section):
+    """What leaves the set."""
+
+    modalities: tuple[str, ...] = Field(default=("CR", "DX", "RG"), description="Modality values that are projection radiographs")
+    body_parts: tuple[str, ...] = Field(
+        default=("CHEST", "THORAX", "LUNG", "PORT CHEST", "CHEST PORT"), description="BodyPartExamined values that are a chest"
+    )
+    lateral_views: tuple[str, ...] = Field(
+        default=("LL", "RL", "LATERAL", "LAT", "LLD", "RLD"), description="ViewPosition values that leave the set"
+    )
+    min_age_years: int = Field(default=18, ge=0, description="younger patients are flagged by the rule `paediatric`")
+    blank_std: float = Field(default=2.0, ge=0, description="a film whose grey values spread less than this (of 255) is blank")
+    exclude_flags: tuple[str, ...] = Field(default=(), description="flag reasons that exclude instead, such as paediatric")
+
+
+class Group(_Section):
+    """Which films no split may part."""
+
+    hash_distance: int = Field(default=6, ge=0, le=16, description="dHash bits in which a candidate pair may differ")
+    min_correlation: float = Field(default=0.98, gt=0, le=1, description="thumbnail correlation that confirms a pair")
+
+
+class Label(_Section):
+    """Labels."""
+
+    labelers: tuple[str, ...] = Field(default=("rules",), description="registered report labelers to run")
+    findings: tuple[str, ...] = Field(default=findings.NAMES, description="findings of the dataset")
+    policy: PolicyName = Field(default="u_ignore", description="what UNCERTAIN becomes in training (CheXpert, section 3)")
+    policies: dict[str, PolicyName] = Field(
+        default={"Atelectasis": "u_ones", "Edema": "u_ones", "Cardiomegaly": "u_zeros", "Consolidation": "u_zeros"},
+        description="policy for single findings",
+    )
+    unmentioned: Literal["negative", "ignore"] = Field(
+        default="negative", description="what silence of a source that was read becomes in training"
+    )
+
+
+class Predict(_Section):
+    """Out-of-fold opinions."""
+
+    model: str = Field(default="mobilenet_v3_small", description="registered model")
+    checkpoint: Path | None = Field(default=None, description="state_dict or safetensors file to start from; from scratch when absent")
+    folds: int = Field(default=5, ge=2, le=20)
+    epochs: int = Field(default=8, ge=1)
+    size_px: int = Field(default=192, ge=32, description="side of the training image, in pixels")
+    batch_size: int = Field(default=32, ge=2)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    min_positives: int = Field(default=12, ge=2, description="findings with fewer positive films are not modelled")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class Rank(_Section):
+    """Probably wrong labels."""
+
+    detectors: tuple[str, ...] = Field(default=("cleanlab_self_confidence",), description="registered issue detectors")
+    max_issue_share: float = Field(default=0.10, gt=0, le=1, description="at most this share of cells is flagged")
+
+
+class Split(_Section):
+    """Train / validate / test."""
+
+    validate_share: float = Field(default=0.10, ge=0, lt=1)
+    test_share: float = Field(default=0.25, ge=0, lt=1)
+
+
+class Validate(_Section):
+    """Scores."""
+
+    seeds: int = Field(default=2, ge=1, description="trainings for each of given and cleaned labels")
+    bootstrap: int = Field(default=1000, ge=100, description="patient-clustered resamples")
+    epochs: int = Field(default=8, ge=1)
+
+
+class Settings(_Section):
+    """All settings of a run. The same input and settings give byte-identical tables on one machine and library set."""
+
+    profile: Profile = "full"
+    seed: int = Field(default=0, ge=0)
+    collect: Collect = Collect()
+    decode: Decode = Decode()
+    exclude: Exclude = Exclude()
+    group: Group = Group()
+    label: Label = Label()
+    predict: Predict = Predict()
+    rank: Rank = Rank()
+    split: Split = Split()
+    validate_: Validate = Field(default=Validate(), alias="validate")
+
+
+PROFILES: dict[str, dict[str, Any]] = {
+    "full": {},
+    "tiny": {
+        "predict": {"folds": 3, "epochs": 4, "size_px": 96, "min_positives": 6},
+        "validate": {"seeds": 1, "epochs": 4, "bootstrap": 200},
+    },
+}
+
+
+def load(home: Path | None = None, profile: Profile | None = None, overrides: tuple[str, ...] = ()) -> Settings:
+    """Settings from defaults, then the profile, then `HOME/settings.toml`, then overrides.
+
+    Args:
+        home: folder that may hold settings.toml.
+        profile: wins over the profile named in the file.
+        overrides: "section.key=value" items, values in TOML or bare text.
+
+    Raises:
+        SettingsError: an unknown key, a bad value, or an unreadable file.
+    """
+    merged: dict[str, Any] = {}
+    path = home / "settings.toml" if home else None
+    from_file: dict[str, Any] = {}
+    if path and path.exists():
+        try:
+            from_file = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"settings.toml is not TOML: {error}", "mend or remove settings.toml in the home") from error
+    chosen = profile or from_file.get("profile") or "full"
+    if chosen not in PROFILES:
+        raise SettingsError(f"no profile is called {chosen!r}", f"choose one of: {', '.join(PROFILES)}")
+    _merge(merged, {"profile": chosen, **PROFILES[chosen]})
+    _merge(merged, {key: value for key, value in from_file.items() if key != "profile"})
+    for item in overrides:
+        _merge(merged, _override(item))
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"setting {where}: {first['msg']}", "see docs/settings.md for every setting") from error
+
+
+def _override(item: str) -> dict[str, Any]:
+    key, equals, text = item.partition("=")
+    if not equals or not key.strip():
+        raise SettingsError(f"--set takes key=value, not {item!r}", "write for example --set decode.size_px=256")
+    try:
+        value: Any = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    for part in reversed(key.strip().split(".")):
+        value = {part: value}
+    nested: dict[str, Any] = value
+    return nested
+
+
+def _merge(into: dict[str, Any], new: dict[str, Any]) -> None:
+    for key, value in new.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = json.loads(json.dumps(value)) if isinstance(value, dict) else value
+
+
+def policy_of(settings: Settings, finding: str) -> PolicyName:
+    """The uncertainty policy of one finding."""
+    return settings.label.policies.get(finding, settings.label.policy)

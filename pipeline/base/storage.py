@@ -1,0 +1,306 @@
+"""The home of a dataset: Parquet tables written whole or not at all, DuckDB that reads them, one run at a time.
+
+Parquet is the truth. DuckDB lives in this module alone and only reads.
+
+    HOME/tables/      published tables: NAME.parquet, or NAME/shard-000/*.parquet where work is per film
+    HOME/private/     mode 0700: pseudonym key, path ledger, imported verdicts, stage stamps
+    HOME/work/        caches that may be deleted
+    HOME/releases/    what `write` made
+    HOME/curated.duckdb, HOME/views.sql
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from pipeline.base import pseudonyms, tables
+from pipeline.base.errors import CxrError, HomeError, InputError, TableError
+from pipeline.base.provenance import digest, file_sha256
+
+MARKER = "cxr-home"
+_LAYOUT = "1"
+_ROW_GROUP = 262_144
+
+
+class Home:
+    """One dataset on disk.
+
+    Args:
+        root: folder of the home. Nothing is made until `create`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.expanduser().resolve()
+        self.tables = self.root / "tables"
+        self.private = self.root / "private"
+        self.work = self.root / "work"
+        self.releases = self.root / "releases"
+
+    def create(self) -> Home:
+        """Make the folders; an existing home is left as it is.
+
+        Raises:
+            HomeError: the folder holds something else, or cannot be written.
+        """
+        marker = self.root / MARKER
+        if self.root.exists() and not marker.exists() and any(self.root.iterdir()):
+            raise HomeError(f"{self.root} is not empty and not a home", "give --home an empty or new folder")
+        with disk_errors(self.root):
+            for folder in (self.root, self.tables, self.work, self.releases):
+                folder.mkdir(parents=True, exist_ok=True)
+            self.private.mkdir(mode=0o700, exist_ok=True)
+            self.private.chmod(0o700)
+            if not marker.exists():
+                atomic_bytes(marker, f"{_LAYOUT}\n".encode())
+        return self
+
+    def require(self) -> Home:
+        """Refuse a folder that is not a home.
+
+        Raises:
+            HomeError: no run was ever made here.
+        """
+        if not (self.root / MARKER).exists():
+            raise HomeError(f"{self.root} is not a home", "make one with: cxr run EXPORT --home HOME")
+        return self
+
+    def pseudonyms(self) -> pseudonyms.Pseudonyms:
+        """The home's keyed pseudonyms; the key is made on first use."""
+        return pseudonyms.load(self.private)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the home for one run; a lock dies with its process.
+
+        Raises:
+            HomeError: another run holds it.
+        """
+        path = self.private / "run.lock"
+        with path.open("a+") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise HomeError(
+                    "another run is using this home", "wait for it to end, or give this run a home of its own with --home"
+                ) from error
+            yield
+
+    # Tables ---------------------------------------------------------------------------------------------------------
+
+    def path(self, name: str) -> Path:
+        """File or folder of a table."""
+        spec = tables.BY_NAME[name]
+        if spec.private:
+            return self.private / f"{name.removeprefix('private_')}.parquet"
+        return self.tables / (name if spec.sharded else f"{name}.parquet")
+
+    def exists(self, name: str) -> bool:
+        """Whether the table was ever written."""
+        return self.path(name).exists()
+
+    def write(self, name: str, table: pa.Table) -> pa.Table:
+        """Check, sort and write a table; the old one stays until the new one is whole.
+
+        Raises:
+            TableError: the table breaks its contract.
+            HomeError: the disk is full or not writable.
+        """
+        if tables.BY_NAME[name].sharded:
+            raise TableError(f"{name} is written by shard", "call write_part")
+        table = tables.conform(name, table)
+        self._put(self.path(name), table)
+        return table
+
+    def read(self, name: str, columns: Sequence[str] | None = None, *, shard: int | None = None) -> pa.Table:
+        """A table, sorted by its key; of a sharded table all shards, or one.
+
+        Raises:
+            HomeError: the table was not made yet.
+        """
+        spec = tables.BY_NAME[name]
+        if spec.sharded:
+            parts = self.parts(name) if shard is None else self.parts(name, shard)
+            wanted = None if columns is None else list(dict.fromkeys([*columns, *spec.key]))
+            if not parts:
+                self._require_table(name)
+                found = tables.empty(name)
+            else:
+                found = ds.dataset(parts, schema=spec.schema, format="parquet").to_table(columns=wanted)
+            found = found.sort_by([(column, "ascending") for column in spec.key])
+            return found if columns is None else found.select(list(columns))
+        self._require_table(name)
+        return pq.read_table(self.path(name), columns=None if columns is None else list(columns), partitioning=None)
+
+    def _require_table(self, name: str) -> None:
+        if not self.exists(name):
+            raise HomeError(
+                f"table {name} was not made yet",
+                f"run the path up to its stage: cxr run EXPORT --home HOME --until {tables.BY_NAME[name].stage}",
+            )
+
+    def parts(self, name: str, shard: int | None = None) -> list[Path]:
+        """Files of a sharded table, in order."""
+        pattern = "shard-*/*.parquet" if shard is None else f"shard-{shard:03d}/*.parquet"
+        return sorted(self.path(name).glob(pattern))
+
+    def write_part(self, name: str, shard: int, table: pa.Table) -> Path:
+        """Write one file of a sharded table, named by the digest of its keys and content; writing it again changes nothing."""
+        table = tables.conform(name, table)
+        folder = self.path(name) / f"shard-{shard:03d}"
+        with disk_errors(self.root):
+            folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f".{os.getpid()}.tmp"
+        self._put(temporary, table)
+        final = folder / f"{file_sha256(temporary)[:16]}.parquet"
+        temporary.replace(final)
+        return final
+
+    def table_digest(self, name: str) -> str | None:
+        """What the table holds, as a digest; None when it was not made. Parts are named by their content, so names suffice."""
+        if not self.exists(name):
+            return None
+        if tables.BY_NAME[name].sharded:
+            return digest([part.relative_to(self.path(name)).as_posix() for part in self.parts(name)])
+        return file_sha256(self.path(name))
+
+    def _put(self, path: Path, table: pa.Table) -> None:
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        with disk_errors(self.root):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                pq.write_table(table, temporary, compression="zstd", compression_level=3, row_group_size=_ROW_GROUP)
+                _sync(temporary)
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    def check_foreign(self, name: str) -> list[str]:
+        """Foreign keys that point nowhere, one sentence each; a target that was not made is skipped."""
+        found = []
+        for column, target in tables.BY_NAME[name].foreign:
+            other, _, other_column = target.partition(".")
+            if not (self.exists(name) and self.exists(other)):
+                continue
+            count = self.sql(
+                f'SELECT count(*) AS n FROM {name} a ANTI JOIN {other} b ON a."{column}" = b."{other_column}" WHERE a."{column}" IS NOT NULL'
+            ).column("n")[0]
+            if count.as_py():
+                found.append(f"{name}.{column}: {count} rows are not in {target}")
+        return found
+
+    # SQL ------------------------------------------------------------------------------------------------------------
+
+    def sql(self, query: str) -> pa.Table:
+        """Run one SELECT over the published tables and views.
+
+        Raises:
+            InputError: DuckDB refuses the query.
+        """
+        with duckdb.connect() as connection:
+            # Readers see the published tables alone: no attached files, no network, no settings.
+            connection.execute(self.views_sql())
+            connection.execute(f"SET allowed_directories = ['{_quote(self.tables)}']")
+            connection.execute("SET enable_external_access = false")
+            connection.execute("SET lock_configuration = true")
+            try:
+                found: pa.Table = connection.execute(query).to_arrow_table()
+            except duckdb.Error as error:
+                raise InputError(f"the query does not run: {error}", 'list the tables with: cxr sql "SHOW TABLES"') from error
+        return found
+
+    def views_sql(self, base: str | None = None) -> str:
+        """CREATE VIEW and COMMENT statements for every table that exists.
+
+        Args:
+            base: folder of the tables as the client sees it; absolute when None.
+        """
+        folder = _quote(base if base is not None else str(self.tables))
+        lines: list[str] = []
+        for spec in tables.PUBLISHED:
+            if not self.exists(spec.name) or (spec.sharded and not self.parts(spec.name)):
+                continue
+            source = f"{folder}/{spec.name}/*/*.parquet" if spec.sharded else f"{folder}/{spec.name}.parquet"
+            lines.append(f"CREATE OR REPLACE VIEW {spec.name} AS SELECT * FROM read_parquet('{source}', hive_partitioning = false);")
+            lines.append(f"COMMENT ON VIEW {spec.name} IS '{_quote(spec.doc)}';")
+            lines += [f"COMMENT ON COLUMN {spec.name}.\"{column.name}\" IS '{_quote(column.doc)}';" for column in spec.columns]
+        for name, (doc, query) in tables.VIEWS.items():
+            if all(self.exists(read) for read in tables.VIEW_READS[name]) and self.parts("images"):
+                select = re.sub(r"\s+", " ", query).strip()
+                lines += [f"CREATE OR REPLACE VIEW {name} AS {select};", f"COMMENT ON VIEW {name} IS '{_quote(doc)}';"]
+        return "\n".join(lines) + "\n"
+
+    def publish_catalogue(self) -> None:
+        """Write `views.sql` (open DuckDB in HOME and read it) and `curated.duckdb` (opens anywhere on this machine)."""
+        atomic_bytes(self.root / "views.sql", self.views_sql("tables").encode())
+        temporary = self.root / f".curated.{os.getpid()}.duckdb"
+        with disk_errors(self.root):
+            try:
+                with duckdb.connect(temporary) as connection:
+                    connection.execute(self.views_sql())
+                temporary.replace(self.root / "curated.duckdb")
+            finally:
+                temporary.unlink(missing_ok=True)
+
+
+def copy_parquet(relation: pa.Table, path: Path) -> None:
+    """Write any Arrow table as one Parquet file, atomically: exports and query results."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with disk_errors(path.parent):
+        try:
+            pq.write_table(relation, temporary, compression="zstd", compression_level=3)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def atomic_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with disk_errors(path.parent):
+        try:
+            temporary.write_bytes(content)
+            _sync(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn the operating system's errors while writing into messages that name the remedy.
+
+    Raises:
+        HomeError: the disk is full, or the folder cannot be written.
+    """
+    try:
+        yield
+    except CxrError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            free = shutil.disk_usage(folder).free // 2**20 if folder.exists() else 0
+            raise HomeError(
+                f"the disk of {folder} is full ({free} MiB free)", "free some space and run again: finished work is kept"
+            ) from error
+        raise HomeError(f"{folder} cannot be written ({error.strerror})", "check the folder's owner and mode") from error
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def _quote(text: object) -> str:
+    return str(text).replace("'", "''")
