@@ -1,6 +1,6 @@
 """The eleven stages in the order of the data, and how one is run: skipped when nothing it reads has changed.
 
-A stage package offers `run(home, settings) -> StageResult`; `collect` also takes the export.
+A stage package offers `run(home, settings) -> StageResult`; `collect` also takes the export, `decode` the shards.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -88,8 +88,16 @@ def upto(until: str | None) -> tuple[Stage, ...]:
     return STAGES if until is None else STAGES[: NAMES.index(until) + 1]
 
 
-def execute(name: str, home: Home, settings: Settings, export: Path | None = None) -> Done:
-    """Run one stage, or skip it when its inputs, settings and code are those of its last run and its tables are untouched."""
+def execute(name: str, home: Home, settings: Settings, export: Path | None = None, shards: Sequence[int] | None = None) -> Done:
+    """Run one stage, or skip it when its inputs, settings and code are those of its last run and its tables are untouched.
+
+    Args:
+        name: the stage.
+        home: where its tables lie.
+        settings: of the run.
+        export: the folder that `collect` reads.
+        shards: the shards that `decode` works on; all when None.
+    """
     stage, started = BY_NAME[name], time.perf_counter()
     fingerprint = _fingerprint(stage, home, settings)
     if (
@@ -101,7 +109,8 @@ def execute(name: str, home: Home, settings: Settings, export: Path | None = Non
         result = StageResult(stamp["counts"], tuple(stamp["warnings"]), _plots(home, stage))
         return Done(name, result, time.perf_counter() - started, skipped=True)
     run: Callable[..., StageResult] = importlib.import_module(f"pipeline.{name}").run
-    result = run(home, settings, export) if name == "collect" else run(home, settings)
+    extra = {"collect": (export,), "decode": (shards,)}.get(name, ())
+    result = run(home, settings, *extra)
     seconds = time.perf_counter() - started
     _save(home, stage, fingerprint, result)
     return Done(name, result, seconds, skipped=False)

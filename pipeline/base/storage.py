@@ -193,9 +193,8 @@ class Home:
             other, _, other_column = target.partition(".")
             if not (self.exists(name) and self.exists(other)):
                 continue
-            count = self.sql(
-                f'SELECT count(*) AS n FROM {name} a ANTI JOIN {other} b ON a."{column}" = b."{other_column}" WHERE a."{column}" IS NOT NULL'
-            ).column("n")[0]
+            strays = f'SELECT count(*) AS n FROM {name} a ANTI JOIN {other} b ON a."{column}" = b."{other_column}"'
+            count = self.sql(f'{strays} WHERE a."{column}" IS NOT NULL').column("n")[0]
             if count.as_py():
                 found.append(f"{name}.{column}: {count} rows are not in {target}")
         return found
