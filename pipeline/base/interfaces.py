@@ -38,7 +38,7 @@ class Source(Protocol):
         ...
 
     def kind(self, found: FoundFile) -> str:
-        """dicom, report, published_labels or other (see the `files` table)."""
+        """dicom, text, csv or other; whether a text is a report and a csv holds labels, `collect` finds out."""
         ...
 
 

@@ -1,0 +1,199 @@
+"""DICOM headers: which fields are read, and which of them may be published. An allow-list: what is not named here stays behind."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_partial
+
+PUBLISHED_TEXT = ("Modality", "BodyPartExamined", "ViewPosition", "Manufacturer", "PhotometricInterpretation")
+PUBLISHED_NUMBERS = ("Rows", "Columns", "BitsAllocated", "BitsStored", "PixelRepresentation", "SamplesPerPixel")
+IDENTIFYING_NAMES = (
+    "PatientName",
+    "OtherPatientNames",
+    "ReferringPhysicianName",
+    "PerformingPhysicianName",
+    "NameOfPhysiciansReadingStudy",
+    "RequestingPhysician",
+    "OperatorsName",
+)
+_READ = (
+    *PUBLISHED_TEXT,
+    *PUBLISHED_NUMBERS,
+    *IDENTIFYING_NAMES,
+    *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID", "AccessionNumber", "NumberOfFrames"),
+    *("PatientSex", "PatientAge", "PatientBirthDate", "StudyDate", "SpecificCharacterSet", "InstitutionName"),
+)
+_PIXEL_TAGS = {0x7FE00008, 0x7FE00009, 0x7FE00010}
+_OLDEST = 90
+_LONGEST_TEXT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What is taken from one file. `published` goes to tables; everything else stays in memory or in HOME/private."""
+
+    sop_instance_uid: str
+    study_instance_uid: str | None
+    series_instance_uid: str | None
+    patient_id: str | None
+    accession_number: str | None
+    study_date: date | None
+    birth_date: date | None
+    names: tuple[str, ...]
+    published: Mapping[str, Any] = field(default_factory=dict)
+
+
+class HeaderError(Exception):
+    """A file that is not a usable DICOM object; `reason` is its reason code."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def read_header(path: Path, max_bytes: int) -> Header:
+    """Read the header of a DICOM file (PS3.10), with or without its file meta information.
+
+    Args:
+        path: the file.
+        max_bytes: a file whose header does not end within this many bytes is refused.
+
+    Raises:
+        HeaderError: empty_file, not_dicom, damaged_header.
+    """
+    if path.stat().st_size == 0:
+        raise HeaderError("empty_file")
+    dataset, has_pixels = _parse(path, max_bytes)
+    uid = _text(dataset, "SOPInstanceUID")
+    if uid is None or _text(dataset, "SOPClassUID") is None:
+        raise HeaderError("not_dicom")
+    study_date, birth_date = _date(dataset, "StudyDate"), _date(dataset, "PatientBirthDate")
+    return Header(
+        sop_instance_uid=uid,
+        study_instance_uid=_text(dataset, "StudyInstanceUID"),
+        series_instance_uid=_text(dataset, "SeriesInstanceUID"),
+        patient_id=_text(dataset, "PatientID"),
+        accession_number=_text(dataset, "AccessionNumber"),
+        study_date=study_date,
+        birth_date=birth_date,
+        names=tuple(name for keyword in IDENTIFYING_NAMES for name in _names(dataset, keyword)),
+        published=_published(dataset, study_date, birth_date, has_pixels),
+    )
+
+
+def _parse(path: Path, max_bytes: int) -> tuple[Dataset, bool]:
+    reached: list[int] = []
+
+    def stop(tag: int, _vr: str | None, _length: int) -> bool:
+        if int(tag) in _PIXEL_TAGS:
+            reached.append(int(tag))
+            return True
+        return handle.tell() > max_bytes
+
+    tags = [tag for keyword in _READ if (tag := tag_for_keyword(keyword)) is not None]
+    with quiet(), path.open("rb") as handle:
+        for force in (False, True):
+            handle.seek(0)
+            try:
+                return read_partial(handle, stop_when=stop, force=force, specific_tags=tags), bool(reached)
+            except InvalidDicomError:
+                continue
+            # A file from outside can make the parser fail in any way; all of them mean the same for the run.
+            except Exception as error:
+                raise HeaderError("not_dicom" if force else "damaged_header") from error
+    raise HeaderError("not_dicom")
+
+
+class quiet(warnings.catch_warnings):  # noqa: N801
+    """Silence pydicom: its warnings quote header values, which may identify a patient."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        warnings.simplefilter("ignore")
+        logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+        pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+
+
+def _published(dataset: Dataset, study_date: date | None, birth_date: date | None, has_pixels: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {_snake(keyword): _coded(dataset, keyword) for keyword in PUBLISHED_TEXT}
+    found |= {_snake(keyword): _number(dataset, keyword) for keyword in PUBLISHED_NUMBERS}
+    sex = _text(dataset, "PatientSex")
+    syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
+    return found | {
+        "sop_class_uid": _text(dataset, "SOPClassUID"),
+        "transfer_syntax_uid": None if syntax is None else str(syntax),
+        "patient_sex": sex.upper() if sex and sex.upper() in ("M", "F", "O") else None,
+        "patient_age_years": _age(_text(dataset, "PatientAge"), study_date, birth_date),
+        "number_of_frames": _number(dataset, "NumberOfFrames") or 1,
+        "has_pixel_data": has_pixels,
+    }
+
+
+def _snake(keyword: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", keyword).lower()
+
+
+def _value(dataset: Dataset, keyword: str) -> Any:
+    try:
+        return dataset.get(keyword)
+    except Exception:  # a damaged value is an absent one
+        return None
+
+
+def _text(dataset: Dataset, keyword: str) -> str | None:
+    value = _value(dataset, keyword)
+    text = "" if value is None else str(value).strip().strip("\0").strip()
+    return text or None
+
+
+def _coded(dataset: Dataset, keyword: str) -> str | None:
+    """A short coded value in capitals; anything that does not look like one is left behind as free text."""
+    text = _text(dataset, keyword)
+    if text is None or len(text) > _LONGEST_TEXT or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ./_+&,()-]*", text):
+        return None
+    return text if keyword == "Manufacturer" else text.upper()
+
+
+def _number(dataset: Dataset, keyword: str) -> int | None:
+    try:
+        return int(_value(dataset, keyword))
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _date(dataset: Dataset, keyword: str) -> date | None:
+    text = _text(dataset, keyword)
+    try:
+        return datetime.strptime(text.replace(".", "").replace("-", "")[:8], "%Y%m%d").date() if text else None
+    except ValueError:
+        return None
+
+
+def _age(text: str | None, study: date | None, birth: date | None) -> int | None:
+    """Whole years from Age String (PS3.5 section 6.2, AS) or the two dates; over 89 is 90 (HIPAA 164.514(b)(2)(i)(C))."""
+    match = re.fullmatch(r"(\d{1,3})([DWMY])", text or "")
+    if match:
+        years = int(match[1]) // {"D": 365, "W": 52, "M": 12, "Y": 1}[match[2]]
+    elif study and birth and birth <= study:
+        years = study.year - birth.year - ((study.month, study.day) < (birth.month, birth.day))
+    else:
+        return None
+    return min(years, _OLDEST)
+
+
+def _names(dataset: Dataset, keyword: str) -> list[str]:
+    value = _value(dataset, keyword)
+    values = value if isinstance(value, (list, pydicom.multival.MultiValue)) else [value]
+    return [str(name) for name in values if name]

@@ -1,0 +1,44 @@
+"""A folder of DICOM files and text reports in any layout, labels in CSV files beside them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.base.interfaces import SOURCES, FoundFile
+
+_DICOM_SUFFIXES = {".dcm", ".dicom", ".ima"}
+_PREAMBLE_BYTES = 128
+
+
+@SOURCES.add("dicom_folder")
+class DicomFolder:
+    """Any folder: `.dcm` or DICM magic (PS3.10 section 7.1) is DICOM, `.txt` may be a report, `.csv` may hold labels."""
+
+    @staticmethod
+    def files(export: Path) -> Iterator[FoundFile]:
+        """Every regular file below `export`, by path; symbolic links are not followed, so no link leads outside or round."""
+        yield from _walk(export, "")
+
+    @staticmethod
+    def kind(found: FoundFile) -> str:
+        """dicom, text, csv or other, by name and magic."""
+        suffix = Path(found.relative).suffix.lower()
+        if suffix in _DICOM_SUFFIXES:
+            return "dicom"
+        if suffix in (".txt", ".csv"):
+            return "text" if suffix == ".txt" else "csv"
+        with found.path.open("rb") as handle:
+            handle.seek(_PREAMBLE_BYTES)
+            return "dicom" if handle.read(4) == b"DICM" else "other"
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[FoundFile]:
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda found: found.name):
+            relative = f"{prefix}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(Path(entry.path), f"{relative}/")
+            elif entry.is_file(follow_symlinks=False):
+                yield FoundFile(Path(entry.path), relative, entry.stat(follow_symlinks=False).st_size)

@@ -1,0 +1,67 @@
+"""Stage decode: pixels to Parquet, shard by shard. A file that was decoded with these settings is not decoded again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from pipeline.base.errors import HomeError
+from pipeline.base.interfaces import StageResult
+from pipeline.base.provenance import digest
+from pipeline.base.settings import Settings
+from pipeline.base.storage import Home
+from pipeline.decode.film import DECODER_VERSION
+from pipeline.decode.shards import Candidate, update_shard
+
+__all__ = ["run"]
+
+
+def run(home: Home, settings: Settings, shards: Sequence[int] | None = None) -> StageResult:
+    """Bring `decodings` and `images` up to date with `instances`, in all shards or in some.
+
+    Raises:
+        HomeError: the export moved away since `collect`.
+    """
+    fingerprint = _fingerprint(settings)
+    candidates = _candidates(home, settings)
+    counts: Counter[str] = Counter()
+    _drop_other_shards(home, settings.decode.shards)
+    for shard in range(settings.decode.shards) if shards is None else shards:
+        done = update_shard(home, settings.decode, shard, candidates.get(shard, []), fingerprint)
+        counts.update(done)
+    return StageResult(
+        {"candidates": sum(counts[outcome] for outcome in ("decoded", "resent", "conflicting", "failed")), **dict(sorted(counts.items()))}
+    )
+
+
+def _fingerprint(settings: Settings) -> str:
+    return digest({"size_px": settings.decode.size_px, "intensity": settings.decode.intensity, "version": DECODER_VERSION})[:16]
+
+
+def _candidates(home: Home, settings: Settings) -> dict[int, list[Candidate]]:
+    """Single-frame greyscale radiographs by shard, in the order of their paths: the first file of a film is the film."""
+    export = Path((home.private / "export").read_text())
+    paths = dict(zip(*(column.to_pylist() for column in pq.read_table(home.private / "paths.parquet").columns), strict=True))
+    digests = dict(zip(*(column.to_pylist() for column in home.read("files", ["file_id", "content_digest"]).columns), strict=True))
+    found: dict[int, list[Candidate]] = {}
+    for row in home.read("instances").to_pylist():
+        single = row["number_of_frames"] == 1 and row["samples_per_pixel"] in (1, None)
+        if single and row["has_pixel_data"] and row["modality"] in settings.exclude.modalities:
+            file_id = row["file_id"]
+            path = paths[file_id]
+            found.setdefault(row["shard"], []).append(Candidate(file_id, row["image_id"], digests[file_id], path, export / path))
+    if not export.is_dir():
+        raise HomeError("the export folder is no longer where collect found it", "run again with the folder's present place")
+    return {shard: sorted(rows, key=lambda row: row.relative) for shard, rows in found.items()}
+
+
+def _drop_other_shards(home: Home, shards: int) -> None:
+    """After `decode.shards` was lowered, films live elsewhere."""
+    wanted = {f"shard-{shard:03d}" for shard in range(shards)}
+    for name in ("images", "decodings"):
+        for part in home.parts(name):
+            if part.parent.name not in wanted:
+                part.unlink()

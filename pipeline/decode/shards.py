@@ -1,0 +1,165 @@
+"""One shard: what is kept, what is decoded, and which of several files of one film is the film."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.base import tables
+from pipeline.base.errors import HomeError
+from pipeline.base.pseudonyms import Pseudonyms
+from pipeline.base.settings import Decode
+from pipeline.base.storage import Home
+from pipeline.decode.film import Decoded
+from pipeline.decode.workers import decode_all
+
+# These failures may be the machine's and not the file's: the next run tries again.
+_RETRY = ("decode_timeout", "decoder_crashed")
+# So many files do not crash a decoder in a row; the machine does.
+_SUSPICIOUS = 4
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file to decode; `relative` orders files and never leaves this process."""
+
+    file_id: str
+    image_id: str
+    content_digest: str
+    relative: str
+    path: Path
+
+
+def update_shard(home: Home, settings: Decode, shard: int, candidates: Sequence[Candidate], fingerprint: str) -> Counter[str]:
+    """Decode what is new in a shard and write its parts; finished batches survive an interruption.
+
+    Returns:
+        Counts of outcomes, and of films decoded by this call (`new`).
+    """
+    known = _known(home, shard, candidates, fingerprint)
+    waiting = [candidate for candidate in candidates if candidate.file_id not in known]
+    names = home.pseudonyms()
+    new_parts: list[Path] = []
+    for batch in _batches(waiting, settings.batch):
+        made, outcomes = _decode_batch(batch, settings, shard, fingerprint, known, names)
+        known |= {row["file_id"]: row for row in outcomes}
+        if made:
+            new_parts.append(home.write_part("images", shard, _table("images", made)))
+        _write_decodings(home, shard, known)
+    if not waiting:
+        _write_decodings(home, shard, known)
+    _keep_wanted_films(home, shard, {row["file_id"] for row in known.values() if row["outcome"] == "decoded"}, new_parts)
+    return Counter(row["outcome"] for row in known.values()) + Counter(new=len(waiting))
+
+
+def _known(home: Home, shard: int, candidates: Sequence[Candidate], fingerprint: str) -> dict[str, Row]:
+    """Earlier outcomes that still hold: same file, same settings, the film still stored.
+
+    Outcomes of one film depend on each other, so they are kept together or made again together.
+    """
+    if not home.parts("decodings", shard):
+        return {}
+    stored = set(home.read("images", ["file_id"], shard=shard).column("file_id").to_pylist()) if home.parts("images", shard) else set()
+    wanted = {candidate.file_id: candidate for candidate in candidates}
+    rows: list[Row] = home.read("decodings", shard=shard).to_pylist()
+    stale = {row["image_id"] for row in rows if not _holds(row, wanted.get(row["file_id"]), stored, fingerprint)}
+    return {row["file_id"]: row for row in rows if row["image_id"] not in stale}
+
+
+def _holds(row: Row, candidate: Candidate | None, stored: set[str], fingerprint: str) -> bool:
+    if candidate is None or row["content_digest"] != candidate.content_digest or row["decode_fingerprint"] != fingerprint:
+        return False
+    if row["outcome"] == "decoded":
+        return row["file_id"] in stored
+    return row["reason"] not in _RETRY
+
+
+def _decode_batch(
+    batch: Sequence[Candidate], settings: Decode, shard: int, fingerprint: str, known: dict[str, Row], names: Pseudonyms
+) -> tuple[list[Row], list[Row]]:
+    films = {row["image_id"]: row["pixel_digest"] for row in known.values() if row["outcome"] == "decoded"}
+    results = dict(decode_all([(candidate.file_id, candidate.path) for candidate in batch], settings))
+    if len(batch) >= _SUSPICIOUS and all(result == "decoder_crashed" for result in results.values()):
+        raise HomeError("every decoding process died, whatever the file", "raise decode.memory_mb or lower decode.workers, and run again")
+    made, outcomes = [], []
+    for candidate in batch:
+        result = results[candidate.file_id]
+        row: Row = {
+            "file_id": candidate.file_id,
+            "image_id": candidate.image_id,
+            "shard": shard,
+            "content_digest": candidate.content_digest,
+            "decode_fingerprint": fingerprint,
+        }
+        if isinstance(result, str):
+            outcomes.append(row | {"outcome": "failed", "reason": result})
+            continue
+        digest = names.digest(result.pixel_digest)
+        first = films.setdefault(candidate.image_id, digest)
+        is_film = not any(
+            other["image_id"] == candidate.image_id and other["outcome"] == "decoded" for other in (*known.values(), *outcomes)
+        )
+        outcomes.append(row | {"outcome": "decoded" if is_film else "resent" if digest == first else "conflicting", "pixel_digest": digest})
+        if is_film:
+            made.append(_film_row(candidate, shard, result, digest))
+    return made, outcomes
+
+
+def _film_row(candidate: Candidate, shard: int, film: Decoded, digest: str) -> Row:
+    return {
+        "image_id": candidate.image_id,
+        "file_id": candidate.file_id,
+        "shard": shard,
+        "pixels": film.png,
+        "width_px": film.width_px,
+        "height_px": film.height_px,
+        "source_width_px": film.source_width_px,
+        "source_height_px": film.source_height_px,
+        "pixel_spacing_mm": film.pixel_spacing_mm,
+        "intensity": "as_displayed",
+        "pixel_digest": digest,
+        "thumbnail": film.thumbnail,
+        "difference_hash": film.difference_hash,
+        "mean_level": film.mean_level,
+        "std_level": film.std_level,
+        "source_levels": film.source_levels,
+    }
+
+
+def _write_decodings(home: Home, shard: int, known: dict[str, Row]) -> None:
+    part = home.write_part("decodings", shard, _table("decodings", list(known.values())))
+    for old in home.parts("decodings", shard):
+        if old != part:
+            old.unlink()
+
+
+def _keep_wanted_films(home: Home, shard: int, wanted: set[str], new_parts: Sequence[Path]) -> None:
+    """Drop films whose file left the export or changed; parts without such films are not touched."""
+    for part in home.parts("images", shard):
+        if part in new_parts:
+            continue
+        here = pq.read_table(part, columns=["file_id"], partitioning=None).column("file_id")
+        keep = pc.is_in(here, value_set=pa.array(sorted(wanted), pa.string()))
+        if pc.all(keep).as_py():
+            continue
+        rest = pq.read_table(part, partitioning=None).filter(keep)
+        kept_part = home.write_part("images", shard, rest) if rest.num_rows else None
+        if part != kept_part:
+            part.unlink()
+
+
+def _table(name: str, rows: list[Row]) -> pa.Table:
+    return pa.Table.from_pylist(rows, schema=pa.schema([pa.field(column.name, column.type) for column in tables.BY_NAME[name].columns]))
+
+
+def _batches(items: Sequence[Candidate], size: int) -> Iterator[Sequence[Candidate]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,67 @@
+"""Decoding in processes that may hang or die: a time limit and a memory limit for each file, and the run goes on.
+
+Pebble is used because a worker that dies or overruns costs its own file alone; the pool of the standard library breaks whole.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+from collections.abc import Iterator, Sequence
+from concurrent.futures import TimeoutError as FutureTimeout
+from pathlib import Path
+
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
+
+from pipeline.base.progress import track
+from pipeline.base.settings import Decode
+from pipeline.decode.film import Decoded, FilmError, decode_film
+
+
+def decode_all(jobs: Sequence[tuple[str, Path]], settings: Decode) -> Iterator[tuple[str, Decoded | str]]:
+    """Decode files side by side.
+
+    Args:
+        jobs: file_id and path of each file.
+        settings: workers, limits and size.
+
+    Yields:
+        file_id with the film, or with the reason code of its failure; in the order of `jobs`.
+    """
+    context = multiprocessing.get_context("spawn")
+    workers = min(settings.workers, len(jobs))
+    with ProcessPool(max_workers=workers, context=context, initializer=_limit, initargs=(settings.memory_mb,)) as pool:
+        futures = [
+            (file_id, pool.schedule(decode_film, args=(path, settings.size_px, settings.max_megapixels), timeout=settings.timeout_s))
+            for file_id, path in jobs
+        ]
+        for file_id, future in track(futures, "decode", len(futures), " films"):
+            yield file_id, _outcome(future)
+
+
+def _outcome(future: ProcessFuture[Decoded]) -> Decoded | str:
+    try:
+        decoded: Decoded = future.result()
+    except FilmError as error:
+        return error.reason
+    except (FutureTimeout, TimeoutError):
+        return "decode_timeout"
+    except ProcessExpired:
+        return "decoder_crashed"
+    except MemoryError:
+        return "too_large"
+    # Untrusted bytes can make a parser fail in any way; the file is told apart by its row in `exclusions`.
+    except Exception:
+        return "undecodable_pixels"
+    return decoded
+
+
+def _limit(memory_mb: int) -> None:
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() if Path("/proc/self/statm").exists() else 0
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = used + memory_mb * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+    # One thread each: parallel work is by film.
+    import cv2
+
+    cv2.setNumThreads(1)

@@ -1,0 +1,58 @@
+"""Stage exclude: what leaves the set, what is flagged, and the private ledger of every path."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.base.interfaces import RULES, StageResult
+from pipeline.base.reports import READ_SECTIONS
+from pipeline.base.settings import Settings
+from pipeline.base.storage import Home
+from pipeline.exclude.decide import apply_rules, ledger
+
+__all__ = ["run"]
+
+
+def run(home: Home, settings: Settings) -> StageResult:
+    """Apply every registered rule and write `exclusions` and HOME/private/files.parquet."""
+    files = facts(home)
+    exclusions = apply_rules(files, dict(RULES), settings)
+    home.write("exclusions", pa.Table.from_pandas(exclusions, preserve_index=False))
+    paths = pq.read_table(home.private / "paths.parquet").to_pandas()
+    private = ledger(files, exclusions, paths)
+    home.write("private_files", pa.Table.from_pandas(private, preserve_index=False))
+    removed = exclusions[exclusions["action"] != "flag"]
+    flagged = exclusions[exclusions["action"] == "flag"]
+    return StageResult(
+        {
+            "kept_films": int((private["disposition"] == "image").sum()),
+            **{f"removed_{reason}": count for reason, count in sorted(Counter(removed["reason"]).items())},
+            **{f"flagged_{reason}": count for reason, count in sorted(Counter(flagged["reason"]).items())},
+        }
+    )
+
+
+def facts(home: Home) -> pd.DataFrame:
+    """One row a file: `files`, with header, decoding, film and report facts joined; absent facts are null."""
+    words = pd.DataFrame(
+        [
+            (row["study_id"], sum(len(row["text"][s["start"] : s["end"]].split()) for s in row["sections"] if s["name"] in READ_SECTIONS))
+            for row in home.read("reports", ["study_id", "text", "sections"]).to_pylist()
+            if row["study_id"]
+        ],
+        columns=["study_id", "report_words"],
+    ).drop_duplicates("study_id")
+    instances = home.read("instances").to_pandas().drop(columns="image_id")
+    decodings = home.read("decodings", ["file_id", "outcome", "reason"]).to_pandas().rename(columns={"reason": "decode_reason"})
+    films = home.read("images", ["file_id", "std_level", "source_levels", "thumbnail"]).to_pandas()
+    files = home.read("files").to_pandas()
+    for other in (instances.assign(has_header=True), decodings, films):
+        files = files.merge(other, on="file_id", how="left")
+    files = files.merge(words, on="study_id", how="left")
+    files["has_header"] = files["has_header"].eq(True)
+    files["is_film"] = files["outcome"].eq("decoded")
+    return files

@@ -1,0 +1,24 @@
+"""Films from the side, by their header."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import pandas as pd
+
+from pipeline.base.interfaces import RULES
+from pipeline.base.settings import Settings
+
+
+@RULES.add("lateral_view")
+class LateralView:
+    """View Position (0018,5101) is one of `exclude.lateral_views`."""
+
+    action: ClassVar[str] = "exclude"
+    order: ClassVar[int] = 80
+    reasons: ClassVar[Mapping[str, str]] = {"lateral_view": "ViewPosition is one of exclude.lateral_views."}
+
+    def __call__(self, files: pd.DataFrame, settings: Settings) -> pd.Series:
+        """Lateral by the header; pixels that contradict it are a flag."""
+        return files["view_position"].isin(settings.exclude.lateral_views).map({True: "lateral_view"})

@@ -1,0 +1,39 @@
+"""Objects whose pixels cannot be one greyscale film."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from pipeline.base.interfaces import RULES
+from pipeline.base.settings import Settings
+
+
+@RULES.add("pixel_form")
+class PixelForm:
+    """No pixels, several frames, or colour, by the header."""
+
+    action: ClassVar[str] = "exclude"
+    order: ClassVar[int] = 40
+    reasons: ClassVar[Mapping[str, str]] = {
+        "no_pixel_data": "The object has no Pixel Data.",
+        "multi_frame": "NumberOfFrames is more than one.",
+        "not_greyscale": "SamplesPerPixel is more than one.",
+    }
+
+    def __call__(self, files: pd.DataFrame, settings: Settings) -> pd.Series:
+        """The first that applies."""
+        header = files["has_header"]
+        chosen = np.select(
+            [
+                header & ~files["has_pixel_data"].eq(True),
+                header & files["number_of_frames"].gt(1),
+                header & files["samples_per_pixel"].gt(1),
+            ],
+            ["no_pixel_data", "multi_frame", "not_greyscale"],
+            "",
+        )
+        return pd.Series(chosen, files.index).replace("", None)

@@ -1,0 +1,31 @@
+"""Films whose pixels could not be decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import pandas as pd
+
+from pipeline.base.interfaces import RULES
+from pipeline.base.settings import Settings
+
+
+@RULES.add("undecodable")
+class Undecodable:
+    """The reason is the one `decode` met."""
+
+    action: ClassVar[str] = "exclude"
+    order: ClassVar[int] = 60
+    reasons: ClassVar[Mapping[str, str]] = {
+        "truncated_pixels": "Fewer pixels than the header declares.",
+        "undecodable_pixels": "The decoder could not make sense of the pixels.",
+        "unsupported_transfer_syntax": "No decoder for the transfer syntax is installed.",
+        "too_large": "More megapixels than decode.max_megapixels, or more memory than decode.memory_mb.",
+        "decode_timeout": "Decoding took longer than decode.timeout_s; the next run tries again.",
+        "decoder_crashed": "The decoding process died on this file; the next run tries again.",
+    }
+
+    def __call__(self, files: pd.DataFrame, settings: Settings) -> pd.Series:
+        """The reason of failed decodings."""
+        return files["decode_reason"].where(files["outcome"] == "failed")
