@@ -1,0 +1,1 @@
+"""When and how the stages run: everything Dagster. What they do is in `pipeline`."""

@@ -61,7 +61,10 @@ def stage_checks(stage: str) -> AssetChecksDefinition:
     @multi_asset_check(name=f"{stage}_checks", specs=check_specs(stage), can_subset=True, op_tags=first(stage))
     def checks(context: AssetCheckExecutionContext, curator: ResourceParam[Curator]) -> Iterator[AssetCheckResult]:
         for key in sorted(context.selected_asset_check_keys, key=lambda key: key.to_user_string()):
-            found = CHECKS[key.name](curator.home, key.asset_key.to_user_string())
+            table = key.asset_key.to_user_string()
+            found = CHECKS[key.name](curator.home, table)
+            if key.name != "drift":
+                curator.broken += [f"table {table}: {sentence}" for sentence in found]
             yield AssetCheckResult(
                 passed=not found,
                 asset_key=key.asset_key,
@@ -132,7 +135,8 @@ def moved(before: Measures, now: Measures) -> list[str]:
 
 
 def _standard_error(old: float, n_old: int | None, new: float, n_new: int | None) -> float:
-    return math.sqrt(old * (1 - old) / (n_old or 1) + new * (1 - new) / (n_new or 1))
+    # A measure that is new or gone has the other side's films behind it.
+    return math.sqrt(old * (1 - old) / (n_old or n_new or 1) + new * (1 - new) / (n_new or n_old or 1))
 
 
 CHECKS = {"contract": contract, "leak": leak, "drift": drift}

@@ -97,8 +97,10 @@ def facts(home: Home, table: str) -> dict[str, Any]:
     """What is known of a table as it lies on disk: rows and digest."""
     digest = home.table_digest(table)
     if digest is None:
-        raise CxrError(f"the stage {tables.BY_NAME[table].stage} ended without its table {table}", "mend the stage: it must write every table")
-    return {"dagster/row_count": _rows(home, table), "digest": digest}
+        raise CxrError(
+            f"the stage {tables.BY_NAME[table].stage} ended without its table {table}", "mend the stage: it must write every table"
+        )
+    return {"dagster/row_count": rows(home, table), "digest": digest}
 
 
 def told_by(done: Done) -> dict[str, Any]:
@@ -122,19 +124,15 @@ def _value(value: float | str) -> float | str:
     return "not estimable" if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _rows(home: Home, table: str) -> int:
-    return home.read(table, list(tables.BY_NAME[table].key)).num_rows
+def rows(home: Home, table: str, shard: int | None = None) -> int:
+    """Rows of a table, or of one shard of it."""
+    return len(home.read(table, list(tables.BY_NAME[table].key), shard=shard))
 
 
 def _report_shards(context: AssetExecutionContext, curator: Curator, table: str) -> None:
     for shard in range(curator.settings.decode.shards):
-        rows = home_rows(curator.home, table, shard)
-        context.log_event(AssetMaterialization(table, partition=shard_name(shard), metadata={"dagster/row_count": rows}))
-
-
-def home_rows(home: Home, table: str, shard: int) -> int:
-    """Rows of one shard of a table."""
-    return home.read(table, list(tables.BY_NAME[table].key), shard=shard).num_rows
+        found = {"dagster/row_count": rows(curator.home, table, shard)}
+        context.log_event(AssetMaterialization(table, partition=shard_name(shard), metadata=found))
 
 
 def _run(curator: Curator, stage: str, shards: list[int] | None) -> Done:
@@ -148,5 +146,6 @@ def _run(curator: Curator, stage: str, shards: list[int] | None) -> Done:
         kept = curator.home.private / f"crash-{stage}.txt"
         atomic_bytes(kept, traceback.format_exc().encode())
         raise CxrError(
-            f"the stage {stage} broke down ({type(error).__name__})", f"the traceback is in HOME/private/{kept.name}; finished stages are kept"
+            f"the stage {stage} broke down ({type(error).__name__})",
+            f"the traceback is in HOME/private/{kept.name}; finished stages are kept",
         ) from None

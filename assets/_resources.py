@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dagster import ConfigurableResourceFactory, DagsterInstance, DagsterRunStatus, InitResourceContext, RunsFilter
+from dagster import ConfigurableResource, DagsterInstance, DagsterRunStatus, InitResourceContext, RunsFilter
 from pydantic import Field
 
 from pipeline.base.errors import ExportError
@@ -35,12 +35,13 @@ def default_home() -> Path:
 
 @dataclass
 class Curator:
-    """An open home and what was done to it in this run."""
+    """An open home, what was done to it in this run, and which contracts its tables turned out to break."""
 
     home: Home
     settings: Settings
     export: Path
     done: list[Done] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
 
 
 def require_export(export: Path) -> Path:
@@ -50,7 +51,9 @@ def require_export(export: Path) -> Path:
         ExportError: it is missing, or a file.
     """
     if not export.expanduser().is_dir():
-        raise ExportError(f"the export {export} is not a folder", "give the folder of DICOM files and reports: cxr run EXPORT, or CXR_EXPORT")
+        raise ExportError(
+            f"the export {export} is not a folder", "give the folder of DICOM files and reports: cxr run EXPORT, or CXR_EXPORT"
+        )
     return export.expanduser()
 
 
@@ -71,7 +74,7 @@ def opened(export: Path, home: Path, profile: Profile | None = None, overrides: 
         yield Curator(found, settings, export)
 
 
-class CuratorResource(ConfigurableResourceFactory[Curator]):
+class CuratorResource(ConfigurableResource[Curator]):
     """The home a run works on; every field can be changed in the launchpad."""
 
     export: str = Field(default_factory=lambda: str(default_export()), description="folder of DICOM files and reports")

@@ -7,11 +7,12 @@ import importlib.util
 import pkgutil
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from pipeline.base.errors import PluginError
 
 T = TypeVar("T")
+Plugin = TypeVar("Plugin")
 
 
 class Registry(Generic[T]):
@@ -29,8 +30,8 @@ class Registry(Generic[T]):
         self._needs: dict[str, tuple[str, ...]] = {}
         self._loaded = False
 
-    def add(self, name: str, *, needs: tuple[str, ...] = ()) -> Callable[[T], T]:
-        """Register the decorated plug-in.
+    def add(self, name: str, *, needs: tuple[str, ...] = ()) -> Callable[[Plugin], Plugin]:
+        """Register the decorated plug-in: a function as it is, a class as one instance of it.
 
         Args:
             name: the name users write in settings and on the command line.
@@ -40,14 +41,14 @@ class Registry(Generic[T]):
             PluginError: the name is taken by another plug-in.
         """
 
-        def register(item: T) -> T:
+        def register(item: Plugin) -> Plugin:
             taken = self._items.get(name)
             if taken is not None and _origin(taken) != _origin(item):
                 raise PluginError(
                     f"two {self.seam}s are called {name!r}: {_origin(taken)} and {_origin(item)}",
                     "rename one of them; a registered name is never overwritten",
                 )
-            self._items[name] = item
+            self._items[name] = item() if isinstance(item, type) else cast(T, item)
             self._needs[name] = needs
             return item
 
@@ -65,6 +66,11 @@ class Registry(Generic[T]):
         """Packages the plug-in needs that are not installed; empty when it can run."""
         self._load()
         return [package for package in self._needs[name] if importlib.util.find_spec(package) is None]
+
+    def describe(self, name: str) -> str:
+        """First sentence of the plug-in's docstring."""
+        self._load()
+        return (getattr(self._items[name], "__doc__", None) or "").strip().split("\n")[0]
 
     def get(self, name: str) -> T:
         """The plug-in called `name`.
@@ -94,4 +100,5 @@ class Registry(Generic[T]):
 
 
 def _origin(item: object) -> str:
+    """Where a plug-in was defined; an instance and its class answer alike."""
     return f"{getattr(item, '__module__', '?')}.{getattr(item, '__qualname__', type(item).__qualname__)}"

@@ -202,10 +202,10 @@ class Home:
     # SQL ------------------------------------------------------------------------------------------------------------
 
     def sql(self, query: str) -> pa.Table:
-        """Run one SELECT over the published tables and views.
+        """Run one SELECT (SHOW, DESCRIBE, SUMMARIZE, EXPLAIN) over the published tables and views; nothing can be written or reached.
 
         Raises:
-            InputError: DuckDB refuses the query.
+            InputError: DuckDB refuses the query, or it is not one that reads.
         """
         with duckdb.connect() as connection:
             # Readers see the published tables alone: no attached files, no network, no settings.
@@ -214,6 +214,9 @@ class Home:
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
             try:
+                kinds = [statement.type for statement in connection.extract_statements(query)]
+                if len(kinds) != 1 or kinds[0] not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
+                    raise InputError("this is not one reading statement", "write one SELECT; COPY is done by --format and cxr export")
                 found: pa.Table = connection.execute(query).to_arrow_table()
             except duckdb.Error as error:
                 raise InputError(f"the query does not run: {error}", 'list the tables with: cxr sql "SHOW TABLES"') from error

@@ -22,7 +22,8 @@ _INSTITUTION = re.compile(
 )
 _SIGNATURE = re.compile(
     r"(?im)^[ \t]*(?:dictated|transcribed|signed|electronically signed|read|reported|interpreted|approved|verified|finali[sz]ed)"
-    r"(?:[ \t]+and[ \t]+\w+)?[ \t]+(?:by|on)\b.*$"
+    r"(?:[ \t]+and[ \t]+\w+)?[ \t]+(?:by|on)\b.*$|"
+    r"^[^\n.]{0,80}\b(?:discussed|communicated|relayed|conveyed|telephoned)\b[^\n.]{0,40}\b(?:with|to)[ \t]+(?:the[ \t]+)?(?:dr|doctor|nurse)\b.*$"
 )
 _PATTERNS = tuple(
     re.compile(pattern)

@@ -49,7 +49,7 @@ def facts(home: Home) -> pd.DataFrame:
     instances = home.read("instances").to_pandas().drop(columns="image_id")
     decodings = home.read("decodings", ["file_id", "outcome", "reason"]).to_pandas().rename(columns={"reason": "decode_reason"})
     films = home.read("images", ["file_id", "std_level", "source_levels", "thumbnail"]).to_pandas()
-    files = home.read("files").to_pandas()
+    files: pd.DataFrame = home.read("files").to_pandas()
     for other in (instances.assign(has_header=True), decodings, films):
         files = files.merge(other, on="file_id", how="left")
     files = files.merge(words, on="study_id", how="left")

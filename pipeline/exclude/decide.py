@@ -14,7 +14,7 @@ _DISPOSITIONS = {"exclude": "excluded", "duplicate": "duplicate", "skip": "skipp
 _COLUMNS = ["file_id", "image_id", "action", "reason", "rule"]
 
 
-def apply_rules(files: pd.DataFrame, rules: Mapping[str, type[ExclusionRule] | ExclusionRule], settings: Settings) -> pd.DataFrame:
+def apply_rules(files: pd.DataFrame, rules: Mapping[str, ExclusionRule], settings: Settings) -> pd.DataFrame:
     """Rows of `exclusions`.
 
     Args:
@@ -27,8 +27,7 @@ def apply_rules(files: pd.DataFrame, rules: Mapping[str, type[ExclusionRule] | E
     """
     removed = pd.Series(False, files.index)
     found: list[pd.DataFrame] = []
-    for name, registered in sorted(rules.items(), key=lambda item: (item[1].order, item[0])):
-        rule = registered() if isinstance(registered, type) else registered
+    for name, rule in sorted(rules.items(), key=lambda item: (item[1].order, item[0])):
         reasons = _answers(name, rule, files, settings)
         promoted = reasons.isin(settings.exclude.exclude_flags) & (rule.action == "flag")
         hits = files[["file_id", "image_id"]].assign(action=rule.action, reason=reasons, rule=name)[reasons.notna() & ~removed]

@@ -5,6 +5,7 @@ A 64-bit hash alone is almost always wrong on chest films, which all look alike 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -52,7 +53,7 @@ def find_duplicates(
 def _candidates(hashes: npt.NDArray[np.uint64], max_distance: int) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
     """Pairs within the distance agree on at least one of `max_distance + 1` bands of bits (pigeonhole), so only those are compared."""
     edges = np.linspace(0, _BITS, max_distance + 2).astype(int)
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         band = (hashes >> np.uint64(low)) & np.uint64((1 << int(high - low)) - 1)
         order = np.argsort(band, kind="stable")
         starts = np.flatnonzero(np.r_[True, np.diff(band[order]) > 0])

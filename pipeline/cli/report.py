@@ -1,0 +1,133 @@
+"""The short report at the end of a run: films, labels, suspects, scores, and where it all lies."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+from rich.console import Console
+from rich.table import Table as Grid
+
+from pipeline.base.storage import Home
+
+_SUSPECTS = """
+    SELECT q.rank, q.image_id, q.finding, q.given_label, q.p_positive, q.pred_prob, q.reason
+    FROM label_issues q WHERE q.is_label_issue ORDER BY q.rank LIMIT 10
+"""
+_GAIN = """
+    SELECT metric, trained_on, estimate, ci_low, ci_high, truth FROM scores
+    WHERE finding = 'macro' AND subgroup = 'all' ORDER BY metric, trained_on
+"""
+
+
+def print_report(console: Console, home: Home) -> None:
+    """Print what the tables say; a stage that has not run is left out."""
+    _films(console, home)
+    if home.exists("labels"):
+        _labels(console, home)
+    if home.exists("label_issues"):
+        _suspects(console, home)
+    if home.exists("scores"):
+        _scores(console, home)
+    _places(console, home)
+
+
+def _films(console: Console, home: Home) -> None:
+    files = home.sql(
+        "SELECT count(*) FILTER (file_kind = 'dicom') AS d, count(*) FILTER (file_kind = 'report') AS r FROM files"
+    ).to_pylist()[0]
+    kept = home.read("groups", ["image_id"]).num_rows if home.exists("groups") else 0
+    console.rule("[bold]Films")
+    console.print(f"{files['d']} DICOM files and {files['r']} reports in, [bold]{kept} films kept[/bold].")
+    if home.exists("exclusions"):
+        rows = home.sql("SELECT action, reason, count(*) AS n FROM exclusions GROUP BY 1, 2 ORDER BY action, n DESC, reason").to_pylist()
+        left = ", ".join(f"{row['reason']} {row['n']}" for row in rows if row["action"] != "flag")
+        flags = ", ".join(f"{row['reason']} {row['n']}" for row in rows if row["action"] == "flag")
+        console.print(f"Left the set: {left or 'nothing'}.\nFlagged, but kept: {flags or 'nothing'}.")
+    if home.exists("splits"):
+        splits = home.sql("SELECT split, count(*) AS n FROM splits GROUP BY 1 ORDER BY 1").to_pylist()
+        console.print("Splits, by patient and duplicate group: " + ", ".join(f"{row['split']} {row['n']}" for row in splits) + ".")
+
+
+def _labels(console: Console, home: Home) -> None:
+    console.rule("[bold]Labels")
+    rows = home.sql(
+        """SELECT finding, count(*) FILTER (state = 'POSITIVE') AS positive, count(*) FILTER (state = 'NEGATIVE') AS negative,
+           count(*) FILTER (state = 'UNCERTAIN') AS uncertain, count(*) FILTER (state = 'UNMENTIONED') AS unmentioned,
+           count(*) FILTER (is_conflict) AS conflicts, count(verdict) AS verdicts
+           FROM labels GROUP BY 1 ORDER BY positive DESC, finding"""
+    )
+    _grid(console, rows)
+
+
+def _suspects(console: Console, home: Home) -> None:
+    console.rule("[bold]The ten most suspicious labels")
+    for row in home.sql(_SUSPECTS).to_pylist():
+        model = "the model has no opinion" if row["pred_prob"] is None else f"the model says {row['pred_prob']:.2f}"
+        console.print(
+            f"[bold]{row['rank']:3}[/bold] {row['image_id']}  [bold]{row['finding']}[/bold] given {row['given_label']}, "
+            f"P(present) {row['p_positive']:.2f}; {model}",
+            markup=True,
+        )
+        console.print(f"    {row['reason']}", style="dim", markup=False)
+    counts = home.sql("SELECT count(*) FILTER (is_label_issue) AS f, count(*) AS n FROM label_issues").to_pylist()[0]
+    console.print(f"{counts['f']} of {counts['n']} judged labels are flagged.")
+
+
+def _scores(console: Console, home: Home) -> None:
+    console.rule("[bold]Trained on given and on cleaned labels, scored on the same held-out films")
+    rows = home.sql(_GAIN).to_pylist()
+    grid = Grid("macro", "trained on", "estimate", "95 % interval")
+    for row in rows:
+        if row["estimate"] is not None:
+            grid.add_row(
+                row["metric"],
+                row["trained_on"],
+                f"{row['estimate']:+.3f}" if row["trained_on"] == "gain" else f"{row['estimate']:.3f}",
+                f"{row['ci_low']:.3f} to {row['ci_high']:.3f}",
+            )
+    console.print(grid)
+    gain = next((row for row in rows if row["metric"] == "auroc" and row["trained_on"] == "gain"), None)
+    console.print(gain_in_words(gain))
+
+
+def gain_in_words(gain: dict[str, object] | None) -> str:
+    """What the gain row of `scores` means, said plainly."""
+    if gain is None or gain["estimate"] is None:
+        return "The gain of cleaning is not estimable: too few positive and negative test films with a known truth."
+    low, high, truth = float(str(gain["ci_low"])), float(str(gain["ci_high"])), gain["truth"]
+    against = f"against {truth}" + (" (made from the labels themselves, so this is no independent proof)" if truth == "posterior" else "")
+    if low > 0:
+        return f"Cleaning helped: AUROC {float(str(gain['estimate'])):+.3f} ({low:+.3f} to {high:+.3f}) {against}."
+    if high < 0:
+        return f"Cleaning harmed: AUROC {float(str(gain['estimate'])):+.3f} ({low:+.3f} to {high:+.3f}) {against}."
+    return f"No gain of cleaning is measurable here: the AUROC difference lies between {low:+.3f} and {high:+.3f} {against}."
+
+
+def _places(console: Console, home: Home) -> None:
+    console.rule("[bold]Where everything lies")
+    places = {
+        "tables": "the tables, as Parquet",
+        "curated.duckdb": "the same for any DuckDB client",
+        "releases": "the release with its card",
+    }
+    for name, what in places.items():
+        if (home.root / name).exists():
+            console.print(f"  {home.root / name}  [dim]{what}[/dim]")
+    stamps = home.work / "stages"
+    plots = sorted(stamps.glob("*/*.png"))
+    if plots:
+        console.print(f"  {stamps}/*/*.png  [dim]{len(plots)} plots[/dim]")
+
+
+def _grid(console: Console, rows: pa.Table) -> None:
+    from pipeline.cli.show import grid
+
+    console.print(grid(rows))
+
+
+def stage_counts(home: Home, stage: str) -> dict[str, object]:
+    """Counts that a stage told when it last ran."""
+    path = home.work / "stages" / stage / "stamp.json"
+    counts: dict[str, object] = json.loads(path.read_text())["counts"] if path.exists() else {}
+    return counts
