@@ -35,7 +35,7 @@ class RuleLabeler:
         rules = lexicon.load()
         parsed = (parse(sentence, rules) for sentence in read_sentences(text, sections))
         mentions = tuple(mention for found in parsed if found is not None for mention in assert_mentions(found, rules))
-        return LabeledReport(mentions, aggregate(mentions, rules.parents))
+        return LabeledReport(mentions, aggregate(mentions, rules.parents, rules.plural))
 
 
 LABELERS.add("rules")(RuleLabeler())

@@ -6,7 +6,7 @@ The guide's rule: 1 beats -1 beats 0, except that a clear denial in the impressi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pipeline.base.findings import NAMES, NO_FINDING, SUPPORT_DEVICES
 from pipeline.base.labels import LabelState, Mention, ReportLabel
@@ -16,12 +16,18 @@ _PRESENT = (LabelState.POSITIVE, LabelState.UNCERTAIN)
 _IMPRESSION = "impression"
 
 
-def aggregate(mentions: Sequence[Mention], parents: Mapping[str, tuple[str, ...]]) -> tuple[ReportLabel, ...]:
-    """One label for every finding of `NAMES`, in that order; `evidence` indexes `mentions`."""
+def aggregate(mentions: Sequence[Mention], parents: Mapping[str, tuple[str, ...]], plural: Collection[str]) -> tuple[ReportLabel, ...]:
+    """One label for every finding of `NAMES`, in that order; `evidence` indexes `mentions`.
+
+    Args:
+        mentions: of one report, in order.
+        parents: finding -> findings it makes present (`data/aggregation.toml`).
+        plural: findings of which many may be there, so that the denial of one in the impression outvotes nothing.
+    """
     by_finding: dict[str, list[int]] = {name: [] for name in NAMES}
     for index, mention in enumerate(mentions):
         by_finding[mention.finding].append(index)
-    labels = {name: _decide(name, by_finding[name], mentions) for name in NAMES if name != NO_FINDING}
+    labels = {name: _decide(name, by_finding[name], mentions, name not in plural) for name in NAMES if name != NO_FINDING}
     for name, implied in parents.items():
         for parent in implied:
             labels[parent] = _imply(labels[name], labels[parent])
@@ -29,12 +35,13 @@ def aggregate(mentions: Sequence[Mention], parents: Mapping[str, tuple[str, ...]
     return tuple(labels[name] for name in NAMES)
 
 
-def _decide(name: str, indices: list[int], mentions: Sequence[Mention]) -> ReportLabel:
+def _decide(name: str, indices: list[int], mentions: Sequence[Mention], can_conclude: bool) -> ReportLabel:
     if not indices:
         return ReportLabel(name, LabelState.UNMENTIONED)
     concluded = {mentions[index].state for index in indices if mentions[index].section == _IMPRESSION}
     states = {mentions[index].state for index in indices}
-    state = LabelState.NEGATIVE if concluded == {LabelState.NEGATIVE} else next(rank for rank in _RANK if rank in states)
+    is_denied = can_conclude and concluded == {LabelState.NEGATIVE}
+    state = LabelState.NEGATIVE if is_denied else next(rank for rank in _RANK if rank in states)
     return ReportLabel(name, state, tuple(index for index in indices if mentions[index].state is state))
 
 

@@ -7,6 +7,7 @@ clause marks: the nearest cue whose scope reaches a mention decides; contrast, v
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from labelers.rules.lexicon import Lexicon
@@ -16,6 +17,7 @@ from pipeline.base.labels import LabelState, Mention
 
 _NEGATIVE, _POSITIVE, _UNCERTAIN = LabelState.NEGATIVE, LabelState.POSITIVE, LabelState.UNCERTAIN
 _MAX_BEHIND = 8
+_VERSUS = frozenset(("versus", "vs"))
 _LIST_WORDS = frozenset(("or", "nor"))
 
 
@@ -57,7 +59,7 @@ def _before(parsed: Parsed, candidate: Candidate) -> Verdict:
     """The nearest cue in front whose scope reaches the candidate."""
     pending, is_cut = _NO_CUE, False
     for found in reversed(parsed.cues):
-        if found.end > candidate.anchor:
+        if found.start >= candidate.anchor:
             continue
         kind = found.cue.kind
         if kind in candidate.term.ignores:
@@ -72,7 +74,7 @@ def _before(parsed: Parsed, candidate: Candidate) -> Verdict:
             return pending if is_cut else Verdict(_NEGATIVE, None, found.cue.rule_id)
         elif pending is _NO_CUE:
             verdict = _doubt(parsed, found)
-            if verdict is not None and not (kind == "hedge-before" and is_cut and _opens_between(parsed, found, candidate)):
+            if verdict is not None and (found.cue.spans or not is_cut or not _opens_between(parsed, found, candidate)):
                 if not found.cue.yields:
                     return verdict
                 pending = verdict
@@ -81,9 +83,13 @@ def _before(parsed: Parsed, candidate: Candidate) -> Verdict:
 
 def _doubt(parsed: Parsed, found: FoundCue) -> Verdict | None:
     kind = found.cue.kind
-    if kind == "hedge-before":
+    if kind == "hedge-before" or (kind == "hedge-around" and not _is_last(parsed, found)):
         return Verdict(_UNCERTAIN, found.cue.grade, found.cue.rule_id)
     return Verdict(None, None, found.cue.rule_id) if kind in ("history", "hypothetical") else None
+
+
+def _is_last(parsed: Parsed, cue: FoundCue) -> bool:
+    return parsed.sentence.words[cue.end : cue.end + 1] in ([], [","], [";"], [")"])
 
 
 def _opens_between(parsed: Parsed, cue: FoundCue, candidate: Candidate) -> bool:
@@ -109,16 +115,18 @@ def _behind(parsed: Parsed, candidate: Candidate) -> Verdict:
             break
         if found.cue.kind == "negate-after":
             return Verdict(_NEGATIVE, None, found.cue.rule_id)
-        if found.cue.kind == "hedge-after":
+        if found.cue.kind == "hedge-after" or (found.cue.kind == "hedge-around" and _is_last(parsed, found)):
             return Verdict(_UNCERTAIN, found.cue.grade, found.cue.rule_id)
+        if found.cue.kind == "history-after":
+            return Verdict(None, None, found.cue.rule_id)
         if found.cue.kind not in ("versus", "history", "pseudo"):
             break
     return _NO_CUE
 
 
 def _doubt_alternatives(parsed: Parsed, asserted: list[_Asserted]) -> None:
-    """ "A versus B", "A or B", "A/B" outside a negation: both are uncertain; what is seen ("opacity") stays."""
-    for first, second in zip(asserted, asserted[1:], strict=False):
+    """Outside a negation "A versus B", "A or B" and "A/B" leave both uncertain; what is seen ("opacity") stays."""
+    for first, second in pairwise(asserted):
         left, right = first.candidate, second.candidate
         joined = [cue for cue in parsed.cues if cue.cue.kind == "versus" and left.end <= cue.start and cue.end <= right.start]
         if not joined or right.start - left.end > 6 or _is_broken(parsed, left.end, right.start):
@@ -127,8 +135,9 @@ def _doubt_alternatives(parsed: Parsed, asserted: list[_Asserted]) -> None:
             if item.verdict.state is _POSITIVE and item.candidate.term.role == "finding" and not _is_same(first, second):
                 item.verdict = Verdict(_UNCERTAIN, "strong", joined[0].cue.rule_id)
     for item in asserted:
-        words = parsed.sentence.words[item.candidate.end : item.candidate.end + 1]
-        if words and words[0] in ("versus", "vs") and item.verdict.state is _POSITIVE and item.candidate.term.role == "finding":
+        beside = parsed.sentence.words[max(0, item.candidate.start - 3) : item.candidate.start]
+        beside += parsed.sentence.words[item.candidate.end : item.candidate.end + 1]
+        if _VERSUS.intersection(beside) and item.verdict.state is _POSITIVE and item.candidate.term.role == "finding":
             item.verdict = Verdict(_UNCERTAIN, "strong", "versus")
 
 

@@ -11,14 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from labelers.rules.matcher import Matcher, Vocabulary
-from labelers.rules.sentences import MASK, NUMBER
 from pipeline.base.errors import PluginError
 from pipeline.base.findings import BY_NAME
 from pipeline.base.labels import LabelState
 
 DATA = Path(__file__).parent / "data"
 FILES = ("findings", "statements", "anatomy", "cues")
-_STATES = {"": LabelState.POSITIVE, "?": LabelState.UNCERTAIN, "=1": LabelState.POSITIVE, "=0": LabelState.NEGATIVE, "=-1": LabelState.UNCERTAIN}
+_STATES = {
+    "=-1": LabelState.UNCERTAIN,
+    "=1": LabelState.POSITIVE,
+    "=0": LabelState.NEGATIVE,
+    "?": LabelState.UNCERTAIN,
+    "": LabelState.POSITIVE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class Cue:
     kind: str
     grade: str | None = None
     yields: bool = False
+    spans: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ class Lexicon:
     cue_matcher: Matcher
     readings: dict[tuple[str, str], Term]
     parents: dict[str, tuple[str, ...]]
+    plural: frozenset[str]
     attributes: dict[str, str]
     classes: dict[str, frozenset[str]]
     examples: tuple[Example, ...] = field(repr=False)
@@ -91,23 +98,19 @@ def load() -> Lexicon:
     """
     files = {name: tomllib.loads((DATA / f"{name}.toml").read_text(encoding="utf-8")) for name in (*FILES, "classes", "aggregation")}
     classes = files["classes"]["classes"]
-    vocabulary = Vocabulary(classes, files["classes"]["spellings"])
-    vocabulary.add(MASK)
-    vocabulary.add(NUMBER)
     term_rows = list(_term_rows(files))
     cue_rows = files["cues"]["rule"]
-    _check_ids([*(row["id"] for row, _ in term_rows), *(row["id"] for row in cue_rows), *(row["id"] for row in files["anatomy"]["reading"])])
-    term_matcher = _matcher([row for row, _ in term_rows], vocabulary)
-    cue_matcher = _matcher(cue_rows, vocabulary)
-    vocabulary.complete()
+    _check_ids([row["id"] for row in (*(row for row, _ in term_rows), *cue_rows, *files["anatomy"]["reading"])])
+    vocabulary = _vocabulary([row for row, _ in term_rows] + cue_rows, classes, files["classes"]["spellings"])
     return Lexicon(
         vocabulary=vocabulary,
         terms=tuple(_term(row, role) for row, role in term_rows),
-        cues=tuple(Cue(row["id"], row["kind"], row.get("grade"), row.get("yields", False)) for row in cue_rows),
-        term_matcher=term_matcher,
-        cue_matcher=cue_matcher,
+        cues=tuple(Cue(row["id"], row["kind"], row.get("grade"), row.get("yields", False), row.get("spans", False)) for row in cue_rows),
+        term_matcher=_matcher([row for row, _ in term_rows], vocabulary),
+        cue_matcher=_matcher(cue_rows, vocabulary),
         readings={(row["organ"], row["quality"]): _term(row, "reading") for row in files["anatomy"]["reading"]},
         parents={name: tuple(parents) for name, parents in files["aggregation"]["parents"].items()},
+        plural=frozenset(files["aggregation"]["plural"]["findings"]),
         attributes={word: name for name, row in files["aggregation"]["attributes"].items() for word in row["words"]},
         classes={name: frozenset(words) for name, words in classes.items()},
         examples=tuple(
@@ -134,11 +137,15 @@ def _check_ids(ids: list[str]) -> None:
         raise PluginError(f"rule ids used twice: {', '.join(repeated)}", "give each rule in labelers/rules/data an id of its own")
 
 
-def _matcher(rows: list[dict[str, Any]], vocabulary: Vocabulary) -> Matcher:
+def _vocabulary(rows: list[dict[str, Any]], classes: dict[str, list[str]], spellings: dict[str, str]) -> Vocabulary:
     try:
-        return Matcher(((phrase, number) for number, row in enumerate(rows) for phrase in row["phrases"]), vocabulary)
+        return Vocabulary((phrase for row in rows for phrase in row["phrases"]), classes, spellings)
     except KeyError as error:
         raise PluginError(f"a phrase uses the unknown word class {error}", "declare it in labelers/rules/data/classes.toml") from error
+
+
+def _matcher(rows: list[dict[str, Any]], vocabulary: Vocabulary) -> Matcher:
+    return Matcher(((phrase, number) for number, row in enumerate(rows) for phrase in row["phrases"]), vocabulary)
 
 
 def _term(row: dict[str, Any], role: str) -> Term:
@@ -147,10 +154,8 @@ def _term(row: dict[str, Any], role: str) -> Term:
 
 
 def _finding(rule_id: str, written: str) -> tuple[str, LabelState]:
-    """ "Edema?" -> (Edema, UNCERTAIN); "Cardiomegaly=0" -> (Cardiomegaly, NEGATIVE)."""
-    for suffix in ("=-1", "=1", "=0", "?", ""):
-        if written.endswith(suffix):
-            break
+    """(Edema, UNCERTAIN) for "Edema?", (Cardiomegaly, NEGATIVE) for "Cardiomegaly=0"."""
+    suffix = next(suffix for suffix in _STATES if written.endswith(suffix))
     name = written.removesuffix(suffix)
     if name not in BY_NAME:
         raise PluginError(f"rule {rule_id} names the unknown finding {name!r}", "use a name of pipeline.base.findings")

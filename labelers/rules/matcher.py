@@ -41,29 +41,39 @@ def plurals(word: str) -> tuple[str, ...]:
     return (word + "es",) if word.endswith(("s", "x", "ch", "sh")) else (word + "s",)
 
 
+def expand(piece: str, classes: Mapping[str, Sequence[str]]) -> list[str]:
+    """The words an element of a phrase stands for: `expand("a|{be}?", classes)`; none for a gap.
+
+    Raises:
+        KeyError: the element uses an unknown class.
+    """
+    core = piece.rstrip("?*") or piece
+    choices = () if _GAP.fullmatch(piece) else core.split("|")
+    return [word for choice in choices for word in (classes[choice[1:-1]] if choice.startswith("{") else (choice,))]
+
+
 class Vocabulary:
-    """Word -> number for every word that some phrase uses; any other word is `UNKNOWN`."""
+    """Word -> number for every word that some phrase uses; singular and plural share theirs, and any other word is `UNKNOWN`.
 
-    def __init__(self, classes: Mapping[str, Sequence[str]], spellings: Mapping[str, str]) -> None:
+    Args:
+        phrases: all phrases that matchers will look for.
+        classes: word classes that phrases use.
+        spellings: other spelling -> word.
+    """
+
+    def __init__(self, phrases: Iterable[str], classes: Mapping[str, Sequence[str]], spellings: Mapping[str, str]) -> None:
         self.classes = classes
-        self._spellings = spellings
-        self._ids: dict[str, int] = {}
-        for mark in PUNCTUATION:
-            self.add(mark)
-
-    def add(self, word: str) -> int:
-        """The number of `word`, given now if it is new."""
-        return self._ids.setdefault(word, len(self._ids) + 1)
-
-    def complete(self) -> None:
-        """Add plurals and other spellings of the words known; an own entry of the same spelling stays."""
-        for word, number in list(self._ids.items()):
+        words = dict.fromkeys((*PUNCTUATION, *(word for phrase in phrases for piece in phrase.split() for word in expand(piece, classes))))
+        self._ids = {word: number for number, word in enumerate(words, 1)}
+        for word in words:
             if len(word) > 3 and word.isalpha():
                 for plural in plurals(word):
-                    self._ids.setdefault(plural, number)
-        for variant, word in self._spellings.items():
-            if word in self._ids:
-                self._ids[variant] = self._ids[word]
+                    self._ids[plural] = self._ids[word]
+        self._ids.update({variant: self._ids[word] for variant, word in spellings.items() if word in self._ids})
+
+    def number(self, word: str) -> int:
+        """The number of a word, `UNKNOWN` if no phrase uses it."""
+        return self._ids.get(word, UNKNOWN)
 
     def encode(self, words: Iterable[str]) -> list[int]:
         """Numbers of words."""
@@ -84,7 +94,7 @@ class Matcher:
         self._vocabulary = vocabulary
         self._elements = [self._parse(phrase) for phrase, _ in pairs]
         self._values = [value for _, value in pairs]
-        self._marks = frozenset(vocabulary.add(mark) for mark in PUNCTUATION)
+        self._marks = frozenset(vocabulary.number(mark) for mark in PUNCTUATION)
         self._states: dict[frozenset[tuple[int, int]], int] = {}
         self._members: list[frozenset[tuple[int, int]]] = []
         self._accepts: list[int] = []
@@ -120,14 +130,10 @@ class Matcher:
             if gap := _GAP.fullmatch(piece):
                 elements.extend([_Element(frozenset({_ANY}), is_optional=True)] * int(gap.group(1)))
                 continue
-            core = piece.rstrip("?*") or piece
-            words = frozenset(self._vocabulary.add(word) for choice in core.split("|") for word in self._choice(choice))
+            words = frozenset(self._vocabulary.number(word) for word in expand(piece, self._vocabulary.classes))
             is_repeated = piece.endswith("*")
             elements.append(_Element(words, is_optional=is_repeated or (piece.endswith("?") and piece != "?"), is_repeated=is_repeated))
         return elements
-
-    def _choice(self, choice: str) -> Sequence[str]:
-        return self._vocabulary.classes[choice[1:-1]] if choice.startswith("{") else (choice,)
 
     def _close(self, places: Iterable[tuple[int, int]]) -> frozenset[tuple[int, int]]:
         closed: set[tuple[int, int]] = set()

@@ -10,6 +10,7 @@ from labelers.rules.lexicon import Cue, Lexicon, Term
 from labelers.rules.sentences import Sentence
 
 _JOINS = frozenset((",", "and", "or", "/", "&"))
+_LIST_WORDS = frozenset(("or", "nor"))
 _MODIFIERS = frozenset(("in", "the", "of", "size", "a", "sized", "overall", "and", "slightly", "cardiac"))
 
 
@@ -65,6 +66,7 @@ def parse(sentence: Sentence, lexicon: Lexicon) -> Parsed | None:
     if not terms:
         return None
     cues = [FoundCue(start, end, lexicon.cues[value]) for start, end, value in lexicon.cue_matcher.find(ids)]
+    cues = _without_statements(sentence, terms, cues)
     candidates = [
         Candidate(found.start, found.end, found.start, found.end, found.term, (found.term.rule_id,))
         for found in terms
@@ -73,6 +75,12 @@ def parse(sentence: Sentence, lexicon: Lexicon) -> Parsed | None:
     candidates.extend(pair_organs(sentence, terms, cues, lexicon))
     candidates.sort(key=lambda found: (found.start, found.end))
     return Parsed(sentence, cues, candidates)
+
+
+def _without_statements(sentence: Sentence, terms: list[FoundTerm], cues: list[FoundCue]) -> list[FoundCue]:
+    """Cues, less those inside a statement that ends there: "no acute disease, findings of emphysema" denies no emphysema."""
+    closed = [found for found in terms if found.term.role == "statement" and not _LIST_WORDS.intersection(sentence.words[found.end :])]
+    return [cue for cue in cues if not any(found.start <= cue.start < found.end for found in closed)] if closed else cues
 
 
 def pair_organs(sentence: Sentence, terms: list[FoundTerm], cues: list[FoundCue], lexicon: Lexicon) -> Iterator[Candidate]:
@@ -109,11 +117,13 @@ def _quality_before(sentence: Sentence, terms: list[FoundTerm], index: int, lexi
 def _quality_behind(sentence: Sentence, terms: list[FoundTerm], cues: list[FoundCue], index: int) -> FoundTerm | None:
     organ = terms[index]
     has_neutral = False
-    for found in terms[index + 1 :]:
+    for at in range(index + 1, len(terms)):
+        found = terms[at]
         if ";" in sentence.words[organ.end : found.start]:
             return None
         if _is_quality(found):
-            return found
+            is_of_next = at + 1 < len(terms) and terms[at + 1].term.role == "organ" and terms[at + 1].start == found.end
+            return None if is_of_next else found
         if found.term.role == "quality":
             has_neutral = True
         elif found.term.role == "organ":
@@ -130,4 +140,4 @@ def _has_verb(cues: list[FoundCue], start: int, end: int) -> bool:
 
 def _is_joined(sentence: Sentence, start: int, end: int) -> bool:
     between = sentence.words[start:end]
-    return 0 < len(between) <= 3 and any(word in _JOINS for word in between) and all(word in _JOINS or word in _MODIFIERS for word in between)
+    return 0 < len(between) <= 3 and bool(_JOINS.intersection(between)) and all(word in _JOINS or word in _MODIFIERS for word in between)

@@ -217,7 +217,7 @@ class Home:
                 kinds = [statement.type for statement in connection.extract_statements(query)]
                 if len(kinds) != 1 or kinds[0] not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
                     raise InputError("this is not one reading statement", "write one SELECT; COPY is done by --format and cxr export")
-                found: pa.Table = connection.execute(query).to_arrow_table()
+                found: pa.Table = connection.sql(query).to_arrow_table()
             except duckdb.Error as error:
                 raise InputError(f"the query does not run: {error}", 'list the tables with: cxr sql "SHOW TABLES"') from error
         return found

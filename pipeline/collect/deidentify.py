@@ -62,13 +62,14 @@ def scrub(text: str, identifiers: Iterable[str]) -> tuple[str, int]:
 
 
 def _drop_letterhead(text: str) -> tuple[str, int]:
-    """Labelled lines (`MRN: ...`) are dropped wherever they stand; an institution's line only at the head of the page.
+    """Labelled lines (`MRN: ...`) are dropped wherever they stand; an institution's line only at the head of the page, and
+    only when it is no sentence.
 
     Where a section opens on the same line, only what stands before its heading goes.
     """
     kept, dropped, at_head = [], 0, True
     for line in text.split("\n"):
-        if _LETTERHEAD.search(line) or (at_head and _INSTITUTION.search(line)):
+        if _LETTERHEAD.search(line) or (at_head and _INSTITUTION.search(line) and not line.rstrip().endswith(".")):
             dropped += 1
             heading = _INLINE_HEADING.search(line)
             kept += [line[heading.start() :]] if heading else []

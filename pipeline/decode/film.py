@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,12 +62,19 @@ def decode_film(path: Path, size_px: int, max_megapixels: float) -> Decoded:
     Raises:
         FilmError: too_large, unsupported_transfer_syntax, truncated_pixels, undecodable_pixels.
     """
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        dataset = pydicom.dcmread(path, force=True)
-        stored = _stored_values(dataset, max_megapixels)
-        shown = _shown(dataset, stored)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            dataset = pydicom.dcmread(path, force=True)
+            stored = _stored_values(dataset, max_megapixels)
+            shown = _shown(dataset, stored)
+    except FilmError:
+        raise
+    except MemoryError as error:
+        raise FilmError("too_large") from error
+    # Untrusted bytes can make a parser fail in any way; all of them mean the same for the run.
+    except Exception as error:
+        raise FilmError("undecodable_pixels") from error
     small = _shrink(shown, size_px)
     # 65535 / 257 = 255: the exact scale between 16 and 8 bits.
     film: Film = np.asarray(np.rint(small.astype(np.float64) / 257.0), np.uint8)
@@ -106,27 +112,19 @@ def _stored_values(dataset: Dataset, max_megapixels: float) -> npt.NDArray[Any]:
     if syntax is None:  # PS3.10 demands it; implicit little endian is the default of PS3.5 section 10
         dataset.ensure_file_meta()
         dataset.file_meta.TransferSyntaxUID = syntax = pydicom.uid.ImplicitVRLittleEndian
-    if syntax.is_compressed and syntax.is_encapsulated:
-        _complete_or_raise(dataset)
+    if not dataset.get("PixelData"):
+        raise FilmError("truncated_pixels")
     try:
         stored = np.asarray(dataset.pixel_array)
     except NotImplementedError as error:
         raise FilmError("unsupported_transfer_syntax") from error
-    except MemoryError as error:
-        raise FilmError("too_large") from error
-    # Untrusted bytes can make a decoder fail in any way; all of them mean the same for the run.
-    except Exception as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # a decoder fails in ways of its own
         raise FilmError("truncated_pixels" if _is_short(dataset, syntax, error) else "undecodable_pixels") from error
     if stored.ndim != 2:
         raise FilmError("undecodable_pixels")
     return stored
-
-
-def _complete_or_raise(dataset: Dataset) -> None:
-    """Encapsulated pixel data ends with a Sequence Delimitation Item (PS3.5 A.4); without it pydicom finds no end."""
-    data = dataset.get("PixelData")
-    if not data:
-        raise FilmError("truncated_pixels")
 
 
 def _is_short(dataset: Dataset, syntax: Any, error: Exception) -> bool:

@@ -45,18 +45,18 @@ def update_shard(home: Home, settings: Decode, shard: int, candidates: Sequence[
         Counts of outcomes, and of films decoded by this call (`new`).
     """
     known = _known(home, shard, candidates, fingerprint)
+    # Films without a valid outcome go first, so that an interruption anywhere leaves no film twice.
+    _keep_films(home, shard, {row["file_id"] for row in known.values() if row["outcome"] == "decoded"})
     waiting = [candidate for candidate in candidates if candidate.file_id not in known]
     names = home.pseudonyms()
-    new_parts: list[Path] = []
     for batch in _batches(waiting, settings.batch):
         made, outcomes = _decode_batch(batch, settings, shard, fingerprint, known, names)
         known |= {row["file_id"]: row for row in outcomes}
         if made:
-            new_parts.append(home.write_part("images", shard, _table("images", made)))
+            home.write_part("images", shard, _table("images", made))
         _write_decodings(home, shard, known)
     if not waiting:
         _write_decodings(home, shard, known)
-    _keep_wanted_films(home, shard, {row["file_id"] for row in known.values() if row["outcome"] == "decoded"}, new_parts)
     return Counter(row["outcome"] for row in known.values()) + Counter(new=len(waiting))
 
 
@@ -141,19 +141,17 @@ def _write_decodings(home: Home, shard: int, known: dict[str, Row]) -> None:
             old.unlink()
 
 
-def _keep_wanted_films(home: Home, shard: int, wanted: set[str], new_parts: Sequence[Path]) -> None:
+def _keep_films(home: Home, shard: int, wanted: set[str]) -> None:
     """Drop films whose file left the export or changed; parts without such films are not touched."""
     for part in home.parts("images", shard):
-        if part in new_parts:
-            continue
         here = pq.read_table(part, columns=["file_id"], partitioning=None).column("file_id")
         keep = pc.is_in(here, value_set=pa.array(sorted(wanted), pa.string()))
         if pc.all(keep).as_py():
             continue
         rest = pq.read_table(part, partitioning=None).filter(keep)
-        kept_part = home.write_part("images", shard, rest) if rest.num_rows else None
-        if part != kept_part:
-            part.unlink()
+        if rest.num_rows:
+            home.write_part("images", shard, rest)
+        part.unlink()
 
 
 def _table(name: str, rows: list[Row]) -> pa.Table:

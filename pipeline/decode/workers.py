@@ -5,12 +5,14 @@ Pebble is used because a worker that dies or overruns costs its own file alone; 
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import resource
 from collections.abc import Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 
+import cv2
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from pipeline.base.progress import track
@@ -48,11 +50,6 @@ def _outcome(future: ProcessFuture[Decoded]) -> Decoded | str:
         return "decode_timeout"
     except ProcessExpired:
         return "decoder_crashed"
-    except MemoryError:
-        return "too_large"
-    # Untrusted bytes can make a parser fail in any way; the file is told apart by its row in `exclusions`.
-    except Exception:
-        return "undecodable_pixels"
     return decoded
 
 
@@ -61,7 +58,5 @@ def _limit(memory_mb: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     limit = used + memory_mb * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
-    # One thread each: parallel work is by film.
-    import cv2
-
-    cv2.setNumThreads(1)
+    cv2.setNumThreads(1)  # parallel work is by film
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)  # its warnings quote header values

@@ -26,9 +26,7 @@ class Path_:
     calls: list[tuple[str, tuple[int, ...] | None]] = field(default_factory=list)
     spoil: dict[str, Callable[[Home], None]] = field(default_factory=dict)
 
-    def execute(
-        self, name: str, home: Home, settings: Settings, export: Path | None = None, shards: Sequence[int] | None = None
-    ) -> Done:
+    def execute(self, name: str, home: Home, settings: Settings, export: Path | None = None, shards: Sequence[int] | None = None) -> Done:
         self.calls.append((name, None if shards is None else tuple(shards)))
         for table in stages.BY_NAME[name].writes:
             spec = tables.BY_NAME[table]

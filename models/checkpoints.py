@@ -1,0 +1,135 @@
+"""Weights on disk: start from a given state_dict with the head replaced, and keep what was trained.
+
+Only tensors are read (`weights_only=True`, safetensors): a checkpoint cannot run code.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import io
+import pickle
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.networks import FilmNetwork, first_convolution
+from pipeline.base.errors import InputError
+from pipeline.base.storage import atomic_bytes
+
+_SHOWN = 3
+_WRAPPERS = ("state_dict", "model_state_dict", "model")
+_PREFIXES = re.compile(r"^(?:module|model|_orig_mod|backbone|encoder|net|densenet121)\.(?=.)")
+# torchvision's own loader renames the DenseNet keys of 2017 ("norm.1") in the same way.
+_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What was taken from a checkpoint: weights used, keys of its own head left behind, whether colour planes were summed."""
+
+    n_used: int
+    left_out: tuple[str, ...]
+    is_colour_summed: bool
+
+
+def start_from(network: FilmNetwork, path: Path) -> Start:
+    """Fill the trunk of a network from a checkpoint; the head stays as drawn, since its findings are others.
+
+    A first convolution of three colour planes becomes one of grey by summing: a grey film shown in three equal planes has the same answer.
+
+    Raises:
+        InputError: the file is no checkpoint, or its trunk is another architecture's.
+    """
+    given, wanted = read_state(path), network.features.state_dict()
+    trunk = {key.removeprefix("features."): tensor for key, tensor in given.items() if key.startswith("features.")}
+    left_out = tuple(sorted(key for key in given if not key.startswith("features.")))
+    is_summed = _sum_colours(trunk, network)
+    _require_match(trunk, wanted)
+    network.features.load_state_dict({key: trunk.get(key, value) for key, value in wanted.items()})
+    return Start(len(trunk), left_out, is_summed)
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .pt, .pth or .safetensors file by name, wrappers and prefixes such as "module." removed.
+
+    Raises:
+        InputError: it cannot be read, holds more than tensors, or needs a package that is missing.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"the checkpoint {path.name} does not exist", "set predict.checkpoint to a .pt or .safetensors file, or leave it out"
+        )
+    loaded = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    while isinstance(loaded, dict) and (inner := next((loaded[key] for key in _WRAPPERS if isinstance(loaded.get(key), dict)), None)):
+        loaded = inner
+    if not isinstance(loaded, dict) or not loaded or not all(isinstance(value, Tensor) for value in loaded.values()):
+        raise InputError(
+            f"{path.name} is not a state_dict: a mapping from names to tensors", "save it with torch.save(model.state_dict(), path)"
+        )
+    return {_plain(str(key)): value for key, value in loaded.items()}
+
+
+def save(network: FilmNetwork, path: Path) -> None:
+    """Write a network's state_dict, whole or not at all."""
+    buffer = io.BytesIO()
+    torch.save({key: value.cpu() for key, value in network.state_dict().items()}, buffer)
+    atomic_bytes(path, buffer.getvalue())
+
+
+def _read_torch(path: Path) -> object:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{path.name} is not a file of tensors that torch can read safely", "save it anew with torch.save(model.state_dict(), path)"
+        ) from error
+
+
+def _read_safetensors(path: Path) -> object:
+    if importlib.util.find_spec("safetensors") is None:
+        raise InputError(f"{path.name} needs the package safetensors, not installed here", "pip install safetensors, or give a .pt file")
+    library, reader = importlib.import_module("safetensors"), importlib.import_module("safetensors.torch")
+    try:
+        return dict(reader.load_file(path))
+    except library.SafetensorError as error:
+        raise InputError(f"{path.name} is not a safetensors file", "check that it was copied whole") from error
+
+
+def _plain(key: str) -> str:
+    while (shorter := _PREFIXES.sub("", key)) != key:
+        key = shorter
+    return _OLD_DENSENET.sub(r"\1\2", key)
+
+
+def _sum_colours(trunk: dict[str, Tensor], network: FilmNetwork) -> bool:
+    name, convolution = first_convolution(network.features)
+    key = f"{name}.weight"
+    if key not in trunk or trunk[key].ndim != 4 or trunk[key].shape[1] == convolution.in_channels or convolution.in_channels != 1:
+        return False
+    trunk[key] = trunk[key].sum(1, keepdim=True)
+    return True
+
+
+def _require_match(trunk: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    # Checkpoints older than PyTorch 0.4 do not count batches; nothing reads the count.
+    missing = [key for key in wanted if key not in trunk and not key.endswith("num_batches_tracked")]
+    extra = [key for key in trunk if key not in wanted]
+    shapes = [
+        f"{key} is {tuple(trunk[key].shape)}, expected {tuple(wanted[key].shape)}"
+        for key in wanted
+        if key in trunk and trunk[key].shape != wanted[key].shape
+    ]
+    if missing or extra or shapes:
+        told = [
+            f"{len(keys)} {what} (such as {', '.join(keys[:_SHOWN])})"
+            for what, keys in (("weights missing", missing), ("weights unknown to it", extra), ("of another shape", shapes))
+            if keys
+        ]
+        raise InputError(
+            f"the checkpoint's trunk does not fit the network: {'; '.join(told)}",
+            "set predict.model to the architecture the checkpoint was made with; keys of the trunk start with 'features.'",
+        )

@@ -1,0 +1,64 @@
+"""Where a training runs, and how it is made to give the same numbers twice."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import torch
+
+from pipeline.base.errors import SettingsError
+
+MAX_THREADS = 8
+
+
+def choose(wanted: str) -> torch.device:
+    """The device for "auto", "cpu" or "cuda".
+
+    Raises:
+        SettingsError: cuda is asked for and there is none.
+    """
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("predict.device is cuda, and no CUDA device is visible", "set predict.device to auto or cpu")
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def describe(device: torch.device) -> str:
+    """The device in words."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return f"cpu ({threads()} threads)"
+
+
+def threads() -> int:
+    """CPU threads of a training: fixed for a machine, because the order of a sum depends on it."""
+    return min(MAX_THREADS, len(os.sched_getaffinity(0)))
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the hardware multiplies bfloat16 itself; emulated it is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+@contextlib.contextmanager
+def deterministic(seed: int, device: torch.device) -> Iterator[None]:
+    """Seeded, deterministic kernels and a fixed number of threads; what was set before is restored."""
+    # cuBLAS reads this when its first handle is made (CUDA documentation, "Results reproducibility").
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    was_on, was_warn = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    was_threads, was_benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
+    with torch.random.fork_rng(devices=[device.index or 0] if device.type == "cuda" else []):
+        try:
+            torch.manual_seed(seed)
+            torch.use_deterministic_algorithms(True)
+            torch.set_num_threads(threads())
+            torch.backends.cudnn.benchmark = False
+            yield
+        finally:
+            torch.use_deterministic_algorithms(was_on, warn_only=was_warn)
+            torch.set_num_threads(was_threads)
+            torch.backends.cudnn.benchmark = was_benchmark

@@ -1,0 +1,98 @@
+"""Pixels of a home's films at training size: decoded once, kept in HOME/work as one array that is mapped, not loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+from pipeline.base.errors import InputError
+from pipeline.base.images import decode_png, resize_square
+from pipeline.base.progress import track
+from pipeline.base.provenance import digest
+from pipeline.base.storage import Home, disk_errors
+
+
+class Films(Protocol):
+    """Films by row: an array (n, size, size), one mapped from disk, or a `Subset` of one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: npt.NDArray[np.int64], /) -> npt.NDArray[np.uint8]: ...
+
+
+class Subset:
+    """Some rows of films, copied into memory only when asked for, a batch at a time.
+
+    Args:
+        films: (n, size, size).
+        chosen: (n,) booleans.
+    """
+
+    def __init__(self, films: Films, chosen: npt.NDArray[np.bool_]) -> None:
+        self._films = films
+        self._rows = np.flatnonzero(chosen)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, rows: npt.NDArray[np.int64], /) -> npt.NDArray[np.uint8]:
+        return self._films[self._rows[rows]]
+
+
+def load_films(home: Home, image_ids: Sequence[str], size_px: int) -> npt.NDArray[np.uint8]:
+    """Films as uint8, (n, size_px, size_px), in the order of `image_ids`; read-only and on disk, so that rows are read when used.
+
+    Args:
+        home: its table `images` is read file by file, a few hundred films at a time.
+        image_ids: films wanted, each once.
+        size_px: side in pixels.
+
+    Raises:
+        InputError: a film wanted is not in `images`.
+    """
+    folder = home.work / "films"
+    made_of = digest([home.table_digest("images"), list(image_ids), size_px])
+    path = folder / f"{size_px}px-{made_of[:24]}.npy"
+    if not path.exists():
+        with disk_errors(home.root):
+            folder.mkdir(parents=True, exist_ok=True)
+            _decode(home, list(image_ids), size_px, path)
+            for old in folder.glob(f"{size_px}px-*.npy"):
+                if old != path:
+                    old.unlink()
+    films: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r") if len(image_ids) else np.load(path)
+    return films
+
+
+def _decode(home: Home, image_ids: list[str], size_px: int, path: Path) -> None:
+    row = {image_id: index for index, image_id in enumerate(image_ids)}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        if row:
+            films = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(len(row), size_px, size_px))
+            _fill(home, row, films)
+            films.flush()
+        else:
+            with temporary.open("wb") as handle:
+                np.save(handle, np.empty((0, size_px, size_px), np.uint8))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _fill(home: Home, row: dict[str, int], films: npt.NDArray[np.uint8]) -> None:
+    missing = set(row)
+    for part in track(home.parts("images"), "load films", unit=" files"):
+        table = pq.read_table(part, columns=["image_id", "pixels"], partitioning=None)
+        for image_id, png in zip(table["image_id"].to_pylist(), table["pixels"], strict=True):
+            if image_id in missing:
+                films[row[image_id]] = resize_square(decode_png(png.as_py()), films.shape[1])
+                missing.discard(image_id)
+    if missing:
+        raise InputError(f"{len(missing)} kept films have no pixels in table images", "run the path again from decode: --until predict")

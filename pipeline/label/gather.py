@@ -1,0 +1,54 @@
+"""Annotations: what every annotator says of every kept film. A report speaks of each film of its study, and of no other.
+
+A film whose study has no readable report has no rows of a report labeler: nobody was asked, which is not the same as silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pandas as pd
+
+from pipeline.base.labels import LabelState
+
+COLUMNS = ["image_id", "finding", "annotator", "state", "mention_ids", "evidence"]
+# Several reports of one study: a stated finding outweighs a hedged one, and that a denied one (CheXpert's order of aggregation).
+_STRENGTH = {LabelState.POSITIVE: 0, LabelState.UNCERTAIN: 1, LabelState.NEGATIVE: 2, LabelState.UNMENTIONED: 3}
+
+
+def broadcast(states: pd.DataFrame, reports: pd.DataFrame, films: pd.DataFrame, findings: Collection[str]) -> pd.DataFrame:
+    """States of reports as annotations of films.
+
+    Args:
+        states: report_id, annotator, finding, state, mention_ids, evidence.
+        reports: report_id, study_id (null where the report has no film).
+        films: image_id, study_id of kept films.
+        findings: findings of the dataset.
+
+    Returns:
+        COLUMNS, one row a film, finding and labeler.
+    """
+    kept = states[states["finding"].isin(list(findings))]
+    paired = kept.merge(reports.dropna(subset=["study_id"]), on="report_id", validate="many_to_one")
+    return one_a_study(paired).merge(films.dropna(subset=["study_id"]), on="study_id")[COLUMNS]
+
+
+def one_a_study(paired: pd.DataFrame) -> pd.DataFrame:
+    """The strongest state of each study, annotator and finding; the earliest report_id among equals."""
+    key = ["study_id", "annotator", "finding"]
+    if not paired.duplicated(key).any():
+        return paired
+    strength = paired["state"].map({str(state): rank for state, rank in _STRENGTH.items()})
+    return paired.assign(_strength=strength).sort_values(["_strength", "report_id"], kind="stable").drop_duplicates(key)
+
+
+def published(labels: pd.DataFrame, films: pd.DataFrame, findings: Collection[str]) -> pd.DataFrame:
+    """Published labels of kept films as annotations, unchanged.
+
+    Args:
+        labels: table `published_labels`.
+        films: image_id of kept films.
+        findings: findings of the dataset.
+    """
+    kept = labels[labels["image_id"].isin(films["image_id"]) & labels["finding"].isin(list(findings))]
+    return kept.assign(mention_ids=pd.Series([()] * len(kept), kept.index, object), evidence=None)[COLUMNS]

@@ -1,0 +1,113 @@
+"""From annotators, posterior and verdicts to one label a film and finding, beside the label that was given, which stays as it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.base.interfaces import UncertaintyPolicy
+from pipeline.base.labels import STATES, LabelState
+from pipeline.label.agreement import conflicts
+from pipeline.label.matrix import MISSING, NEGATIVE, POSITIVE, UNCERTAIN, UNMENTIONED, Codes, LabelMatrix
+
+# POSITIVE from here up, NEGATIVE from 1 minus here down.
+SURE = 0.7
+_NAMES = np.array([str(state) for state in STATES], object)
+Unmentioned = Literal["negative", "ignore"]
+Objects = npt.NDArray[np.object_]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """States and probabilities of one finding, each of shape (n,)."""
+
+    state: Objects
+    decided_by: Objects
+    p_positive: Floats
+
+
+def label_rows(
+    matrix: LabelMatrix,
+    p_positive: Floats,
+    verdicts: Objects,
+    policy: tuple[str, UncertaintyPolicy],
+    unmentioned: Unmentioned,
+    reader_error: float,
+) -> pd.DataFrame:
+    """Rows of the table `labels` for one finding.
+
+    Args:
+        matrix: who said what; columns in the order in which a given label is looked for.
+        p_positive: posterior over annotators, shape (n,).
+        verdicts: POSITIVE, NEGATIVE, UNCERTAIN or None, shape (n,).
+        policy: name and policy of the finding.
+        unmentioned: what silence of an annotator that was asked becomes in training.
+        reader_error: how often a verdict is wrong.
+    """
+    given, given_by = first_given(matrix)
+    merged = override(reconcile(matrix, p_positive), verdicts, reader_error)
+    return pd.DataFrame(
+        {
+            "image_id": matrix.items,
+            "finding": matrix.finding,
+            "given_label": _NAMES[np.where(given == MISSING, UNMENTIONED, given)],
+            "given_annotator": given_by,
+            "state": merged.state,
+            "decided_by": merged.decided_by,
+            "p_positive": merged.p_positive,
+            "n_annotators": matrix.asked.sum(axis=1),
+            "is_conflict": conflicts(matrix),
+            "verdict": verdicts,
+            "policy": policy[0],
+            "given_target": targets(given, p_positive, policy[1], unmentioned),
+        }
+    )
+
+
+def first_given(matrix: LabelMatrix) -> tuple[Codes, Objects]:
+    """The code of the first annotator that was asked about each film, and its name; MISSING and None where nobody was."""
+    if not matrix.annotators:
+        return np.full(len(matrix.items), MISSING, np.int8), np.full(len(matrix.items), None, object)
+    first = matrix.asked.argmax(axis=1)
+    given = np.take_along_axis(matrix.codes, first[:, None], axis=1)[:, 0]
+    names = np.array(matrix.annotators, object)[first]
+    names[given == MISSING] = None
+    return given, names
+
+
+def reconcile(matrix: LabelMatrix, p_positive: Floats) -> Reconciled:
+    """One state a film, chosen among what was said.
+
+    POSITIVE needs p >= SURE and somebody who says so, NEGATIVE p <= 1 - SURE and somebody who says so. All silent is UNMENTIONED,
+    never NEGATIVE; everything else is UNCERTAIN, so a lone hedge stays one.
+    """
+    spoken = matrix.asked & (matrix.codes != UNMENTIONED)
+    codes = np.where(spoken.any(axis=1), UNCERTAIN, UNMENTIONED)
+    codes[(p_positive >= SURE) & matrix.said(POSITIVE)] = POSITIVE
+    codes[(p_positive <= 1 - SURE) & matrix.said(NEGATIVE)] = NEGATIVE
+    decided_by = np.where(matrix.asked.any(axis=1), "annotators", "nobody").astype(object)
+    return Reconciled(_NAMES[codes], decided_by, p_positive)
+
+
+def override(label: Reconciled, verdicts: Objects, reader_error: float) -> Reconciled:
+    """A verdict decides the state; an UNCERTAIN one leaves the annotators' probability, for it adds no evidence."""
+    has_verdict = np.array([verdict is not None for verdict in verdicts], bool)
+    p_positive = np.where(verdicts == LabelState.POSITIVE, 1 - reader_error, label.p_positive)
+    p_positive = np.where(verdicts == LabelState.NEGATIVE, reader_error, p_positive)
+    return Reconciled(
+        np.where(has_verdict, verdicts, label.state), np.where(has_verdict, "verdict", label.decided_by).astype(object), p_positive
+    )
+
+
+def targets(given: Codes, p_positive: Floats, policy: UncertaintyPolicy, unmentioned: Unmentioned) -> Floats:
+    """Training targets of given labels, NaN where masked out, shape (n,). A film nobody was asked about is always masked out."""
+    states = _NAMES[np.where(given == MISSING, UNMENTIONED, given)]
+    made = np.array(policy(states, p_positive), np.float64)
+    made[given == UNMENTIONED] = 0.0 if unmentioned == "negative" else np.nan
+    made[given == MISSING] = np.nan
+    return made

@@ -1,0 +1,84 @@
+"""Rank: which given labels are probably wrong, in the order worth a reviewer's time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.base import tables
+from pipeline.base.errors import SettingsError
+from pipeline.base.interfaces import DETECTORS, StageResult
+from pipeline.base.settings import Settings
+from pipeline.base.storage import Home
+from pipeline.rank import cells, fusion, merge, plots, reasons
+
+_LABELS = ["image_id", "finding", "given_label", "given_annotator", "p_positive", "verdict", "given_target"]
+_ANNOTATIONS = ["image_id", "finding", "annotator", "state", "evidence"]
+
+
+def run(home: Home, settings: Settings) -> StageResult:
+    """Write `label_issues`.
+
+    Raises:
+        PluginError: a detector is unknown or lacks its package.
+        SettingsError: no detector is chosen.
+    """
+    if not settings.rank.detectors:
+        raise SettingsError("rank.detectors is empty", f"choose among: {', '.join(DETECTORS.names())}")
+    detectors = {name: DETECTORS.get(name) for name in settings.rank.detectors}
+    annotations = home.read("annotations", _ANNOTATIONS).to_pandas()
+    tried = cells.with_model(
+        cells.on_trial(home.read("labels", _LABELS).to_pandas()), home.read("pred_probs", [*cells.KEY, "pred_prob"]).to_pandas()
+    )
+    fused, unskilled = with_fusion(cells.with_opposition(tried, annotations))
+    judged = merge.judge(_heard(fused, unskilled), detectors)
+    ranked = merge.order(judged.cells.assign(pred_prob=fused["pred_prob"]), settings.rank.max_issue_share)
+    ranked = ranked.assign(reason=reasons.reasons(ranked, annotations))
+    home.write("label_issues", _arrow(ranked))
+    return _result(judged, ranked, unskilled)
+
+
+def with_fusion(tried: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Add `p_positive` from annotators and model together; and name the modelled findings whose model shows no skill."""
+    p_positive = pd.Series(np.nan, tried.index)
+    unskilled = []
+    for finding, part in tried.groupby("finding", sort=True, observed=True):
+        fused, skill = fusion.fuse(part["p_annotators"].to_numpy(np.float64), part["pred_prob"].to_numpy(np.float64))
+        p_positive.loc[part.index] = fused
+        if part["pred_prob"].notna().any() and skill.weight == 0:
+            unskilled.append(str(finding))
+    return tried.assign(p_positive=p_positive), unskilled
+
+
+def _heard(fused: pd.DataFrame, unskilled: list[str]) -> pd.DataFrame:
+    """Cells as detectors see them: a model without measurable skill on a finding is not heard on it."""
+    return fused.assign(pred_prob=fused["pred_prob"].mask(fused["finding"].isin(unskilled)))
+
+
+def _arrow(ranked: pd.DataFrame) -> pa.Table:
+    spec = tables.BY_NAME["label_issues"]
+    schema = pa.schema([pa.field(column.name, column.type) for column in spec.columns])
+    return pa.Table.from_pandas(ranked[list(spec.names)], schema=schema, preserve_index=False)
+
+
+def _result(judged: merge.Judged, ranked: pd.DataFrame, unskilled: list[str]) -> StageResult:
+    issues = ranked[ranked["is_label_issue"]]
+    counts: dict[str, int | float | str] = {
+        "cells": len(ranked),
+        "not_judged": len(judged.cells) - len(ranked),
+        "issues": len(issues),
+        "films_with_issues": int(issues["image_id"].nunique()),
+        "given_present_doubted": int((issues["given"] == 1).sum()),
+        "given_absent_doubted": int((issues["given"] == 0).sum()),
+        "opposed": int((issues["n_against"] > 0).sum()),
+    }
+    warnings = [
+        f"detector {name} could not judge {len(findings)} findings, inputs missing: {', '.join(findings)}"
+        for name, findings in judged.disabled.items()
+    ]
+    if unskilled:
+        warnings.append(f"the model shows no measurable skill on these findings and is not heard: {', '.join(unskilled)}")
+    if counts["not_judged"]:
+        warnings.append(f"{counts['not_judged']} labels are not ranked: the leading detector cannot judge them")
+    return StageResult(counts, tuple(warnings), {"issues": plots.issues(ranked)} if len(ranked) else {})

@@ -1,0 +1,1 @@
+"""Issue detectors, one file each: which given labels of one finding are probably wrong."""

@@ -1,0 +1,35 @@
+"""Pictures of label issues for people who look at a run."""
+
+from __future__ import annotations
+
+import io
+
+import pandas as pd
+
+
+def issues(ranked: pd.DataFrame) -> bytes:
+    """PNG: issues a finding by the side of the given label, beside the spread of the quality score of all cells.
+
+    Args:
+        ranked: finding, given, is_label_issue, label_quality_score.
+    """
+    from matplotlib.figure import Figure
+
+    flagged = ranked[ranked["is_label_issue"]]
+    counts = pd.crosstab(flagged["finding"], flagged["given"]).reindex(
+        index=sorted(ranked["finding"].unique()), columns=[1, 0], fill_value=0
+    )
+    figure = Figure(figsize=(10, 0.3 * len(counts) + 1.2), layout="constrained")
+    bars, spread = figure.subplots(1, 2)
+    bars.barh(list(counts.index), counts[1].tolist(), color="#c0392b", label="given present")
+    bars.barh(list(counts.index), counts[0].tolist(), left=counts[1].tolist(), color="#2e86c1", label="given absent")
+    bars.invert_yaxis()
+    bars.set_xlabel("label issues")
+    bars.legend(frameon=False, fontsize="small")
+    spread.hist(ranked["label_quality_score"], bins=40, range=(0, 1), color="#7f8c8d")
+    spread.set_yscale("log")
+    spread.set_xlabel("label quality score")
+    spread.set_ylabel("cells")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
+    return buffer.getvalue()
