@@ -21,7 +21,7 @@ from dagster import (
     TableSchema,
 )
 
-from assets._partitions import chosen, shard_name
+from assets._partitions import shard_name
 from assets._resources import Curator, require_export
 from pipeline.base import stages, tables
 from pipeline.base.errors import CxrError
@@ -32,13 +32,19 @@ from pipeline.base.storage import Home, atomic_bytes
 GPU_POOL = "gpu"
 
 
-def specs(stage: str, *kinds: str) -> list[AssetSpec]:
-    """One asset for each published table of a stage; the first one carries the stage's counts, warnings and plots."""
+def specs(stage: str, *kinds: str, after: tuple[str, ...] = ()) -> list[AssetSpec]:
+    """One asset for each published table of a stage; the first one carries the stage's counts, warnings and plots.
+
+    Args:
+        stage: the stage.
+        kinds: badges in the graph beside `parquet`.
+        after: assets, beside the tables the stage reads, that these come from.
+    """
     found = stages.BY_NAME[stage]
     return [
         AssetSpec(
             table,
-            deps=list(found.reads),
+            deps=[*found.reads, *after],
             description=tables.BY_NAME[table].doc,
             group_name=stage,
             kinds={"parquet", *kinds},
@@ -46,6 +52,11 @@ def specs(stage: str, *kinds: str) -> list[AssetSpec]:
         )
         for table in found.writes
     ]
+
+
+def work_spec(name: str, stage: str, description: str, *kinds: str) -> AssetSpec:
+    """An asset that is work on the tables of a stage, not a table of its own."""
+    return AssetSpec(name, deps=list(stages.BY_NAME[stage].reads), description=description, group_name=stage, kinds={"parquet", *kinds})
 
 
 def first(stage: str) -> dict[str, str]:
@@ -73,24 +84,46 @@ def column_schema(table: str) -> TableSchema:
     )
 
 
-def materialise(context: AssetExecutionContext, curator: Curator, stage: str) -> Iterator[MaterializeResult[Any]]:
-    """Run a stage and tell Dagster of each table it made.
+def perform(context: AssetExecutionContext, curator: Curator, stage: str, shards: list[int] | None = None) -> Done:
+    """Run a stage and pass on its warnings.
 
-    A stage that works by shard does the shards of the run's partitions. A run without partitions does them all and reports each.
+    Args:
+        context: of the step.
+        curator: the home.
+        stage: the stage.
+        shards: the shards to work on, for `decode`; all when None.
 
     Raises:
         CxrError: the stage failed; a failure that the user cannot mend names the file that holds the traceback.
     """
-    shards = chosen(context, curator.settings.decode.shards) if context.assets_def.partitions_def else None
     done = _run(curator, stage, shards)
     curator.done.append(done)
     for warning in done.result.warnings:
         context.log.warning(warning)
+    return done
+
+
+def materialise(context: AssetExecutionContext, curator: Curator, stage: str) -> Iterator[MaterializeResult[Any]]:
+    """Run a stage and tell Dagster of each table it made.
+
+    Raises:
+        CxrError: as `perform`.
+    """
+    done = perform(context, curator, stage)
     for index, table in enumerate(stages.BY_NAME[stage].writes):
-        if context.assets_def.partitions_def and shards is None:
-            _report_shards(context, curator, table)
         told = told_by(done) if index == 0 else {}
         yield MaterializeResult(asset_key=table, metadata={**facts(curator.home, table), **told})
+
+
+def shards_done(curator: Curator, stage: str, asset: str) -> Iterator[AssetMaterialization]:
+    """One event a shard, for a run that did them all."""
+    for shard in range(curator.settings.decode.shards):
+        yield AssetMaterialization(asset, partition=shard_name(shard), metadata=shard_rows(curator, stage, shard))
+
+
+def shard_rows(curator: Curator, stage: str, shard: int) -> dict[str, int]:
+    """Rows of a shard, for each table of a stage."""
+    return {f"{table} rows": rows(curator.home, table, shard) for table in stages.BY_NAME[stage].writes}
 
 
 def facts(home: Home, table: str) -> dict[str, Any]:
@@ -127,12 +160,6 @@ def _value(value: float | str) -> float | str:
 def rows(home: Home, table: str, shard: int | None = None) -> int:
     """Rows of a table, or of one shard of it."""
     return len(home.read(table, list(tables.BY_NAME[table].key), shard=shard))
-
-
-def _report_shards(context: AssetExecutionContext, curator: Curator, table: str) -> None:
-    for shard in range(curator.settings.decode.shards):
-        found = {"dagster/row_count": rows(curator.home, table, shard)}
-        context.log_event(AssetMaterialization(table, partition=shard_name(shard), metadata=found))
 
 
 def _run(curator: Curator, stage: str, shards: list[int] | None) -> Done:

@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from dagster import (
     AssetSelection,
@@ -19,7 +18,8 @@ from dagster import (
     sensor,
 )
 
-from assets._resources import default_export
+from assets._partitions import SHARDS_ASSET
+from assets._resources import PROFILE_TAG, default_export
 from pipeline.base import stages
 
 
@@ -27,18 +27,19 @@ def _tables(until: str | None = None) -> AssetSelection:
     return AssetSelection.assets(*(table for stage in stages.upto(until) for table in stage.writes))
 
 
-def _profile(name: str) -> dict[str, Any]:
-    return {"resources": {"curator": {"config": {"profile": name}}}}
-
-
+# The profile travels as a tag: every way to launch a job keeps its tags, while a job's config is only a suggestion to the launchpad.
 tiny = define_asset_job(
-    "tiny", _tables(), config=_profile("tiny"), description="All stages with the small models of the tiny profile: minutes on two cores."
+    "tiny",
+    _tables(),
+    run_tags={PROFILE_TAG: "tiny"},
+    description="All stages with the small models of the tiny profile: minutes on two cores.",
 )
-labels_only = define_asset_job(
-    "labels_only", _tables("label"), config=_profile("full"), description="From the export to reconciled labels; nothing is trained."
+labels_only = define_asset_job("labels_only", _tables("label"), description="From the export to reconciled labels; nothing is trained.")
+full_release = define_asset_job("full_release", _tables(), description="All stages, from the export to a release.")
+decode_shards = define_asset_job(
+    "decode_shards", AssetSelection.assets(SHARDS_ASSET), description="Films of chosen shards; needs `collect`."
 )
-full_release = define_asset_job("full_release", _tables(), config=_profile("full"), description="All stages, from the export to a release.")
-JOBS = [tiny, labels_only, full_release]
+JOBS = [tiny, labels_only, full_release, decode_shards]
 
 nightly = ScheduleDefinition(
     name="nightly",

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from dagster import ConfigurableResource, DagsterInstance, DagsterRunStatus, InitResourceContext, RunsFilter
 from pydantic import Field
@@ -20,6 +21,7 @@ from pipeline.base.stages import Done
 from pipeline.base.storage import MARKER, Home
 
 KEEP_RUNS = 200
+PROFILE_TAG = "cxr/profile"
 _ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 
 
@@ -77,15 +79,17 @@ def opened(export: Path, home: Path, profile: Profile | None = None, overrides: 
 class CuratorResource(ConfigurableResource[Curator]):
     """The home a run works on; every field can be changed in the launchpad."""
 
-    export: str = Field(default_factory=lambda: str(default_export()), description="folder of DICOM files and reports")
-    home: str = Field(default_factory=lambda: str(default_home()), description="folder of the dataset")
-    profile: str = Field(default="full", description="tiny or full")
+    export: str = Field(default=str(default_export()), description="folder of DICOM files and reports")
+    home: str = Field(default=str(default_home()), description="folder of the dataset")
+    profile: str | None = Field(default=None, description="tiny or full; when empty the job's, else that of HOME/settings.toml")
     overrides: list[str] = Field(default=[], description='settings as "section.key=value"')
 
     @contextmanager
     def yield_for_execution(self, context: InitResourceContext) -> Iterator[Curator]:
         """Hold the home for the length of the run, then forget the oldest runs."""
-        with opened(Path(self.export), Path(self.home), self.profile, tuple(self.overrides)) as curator:  # type: ignore[arg-type]  # load checks it
+        tagged = context.run.tags.get(PROFILE_TAG) if context.run else None
+        profile = cast("Profile | None", self.profile or tagged)  # `load` refuses any other word.
+        with opened(Path(self.export), Path(self.home), profile, tuple(self.overrides)) as curator:
             yield curator
         if context.instance:
             forget_old_runs(context.instance)

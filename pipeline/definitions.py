@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 
 from assets._jobs import JOBS, new_files, nightly
-from assets._resources import CuratorResource, forget_old_runs, opened
+from assets._resources import PROFILE_TAG, CuratorResource, forget_old_runs, opened
 from pipeline.base import stages
 from pipeline.base.errors import TableError
 from pipeline.base.settings import Profile
@@ -30,10 +30,10 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     Args:
         resources: replacements by name; `curator` is the home a run works on.
     """
-    modules = {stage.name: import_module(f"assets.{stage.name}") for stage in stages.STAGES}
+    modules = [import_module(f"assets.{name}") for name in stages.NAMES]
     return dg.Definitions(
-        assets=[getattr(module, name) for name, module in modules.items()],
-        asset_checks=[getattr(module, f"{name}_checks") for name, module in modules.items()],
+        assets=dg.load_assets_from_modules(modules),
+        asset_checks=dg.load_asset_checks_from_modules(modules),
         jobs=JOBS,
         schedules=[nightly],
         sensors=[new_files],
@@ -70,7 +70,7 @@ def run_path(
                 instance=instance,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 asset_selection=[dg.AssetKey(table) for stage in stages.upto(until) for table in stage.writes],
-                tags={"cxr/profile": curator.settings.profile, "cxr/started_by": "cxr run"},
+                tags={PROFILE_TAG: curator.settings.profile, "cxr/started_by": "cxr run"},
             )
         except dg.DagsterExecutionInterruptedError:
             raise KeyboardInterrupt from None

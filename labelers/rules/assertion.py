@@ -89,7 +89,11 @@ def _doubt(parsed: Parsed, found: FoundCue) -> Verdict | None:
 
 
 def _is_last(parsed: Parsed, cue: FoundCue) -> bool:
-    return parsed.sentence.words[cue.end : cue.end + 1] in ([], [","], [";"], [")"])
+    """Whether nothing that could be doubted follows the cue in its clause."""
+    stops = [found.start for found in parsed.cues if found.cue.kind == "stop" and found.start >= cue.end]
+    commas = [at for at in range(cue.end, len(parsed.sentence.words)) if parsed.sentence.words[at] == ","]
+    limit = min([*stops, *commas], default=len(parsed.sentence.words))
+    return not any(cue.end <= candidate.anchor < limit for candidate in parsed.candidates)
 
 
 def _opens_between(parsed: Parsed, cue: FoundCue, candidate: Candidate) -> bool:

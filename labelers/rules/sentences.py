@@ -25,7 +25,7 @@ _TOKEN = re.compile(
 )
 _ENDS = frozenset(".?!•")
 _ABBREVIATIONS = frozenset(("dr", "mr", "mrs", "ms", "vs", "approx", "pt", "st", "fig", "e", "g", "i"))
-_MAX_TOKENS = 400
+_MAX_TOKENS = 200
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ def read_sentences(text: str, sections: tuple[Section, ...]) -> Iterator[Sentenc
 
 
 def split(text: str, section: Section) -> Iterator[Sentence]:
-    """Sentences of one section; one of more than 400 tokens is cut, so that the work stays linear in any text."""
+    """Sentences of one section; one of more than 200 tokens is cut, so that the work stays linear in any text."""
     current = Sentence(section.name, [], [], [])
     item = 0
     for match in _TOKEN.finditer(text, section.start, section.end):

@@ -38,7 +38,7 @@ def run(home: Home, settings: Settings) -> StageResult:
     films = kept_films(home)
     read = _read(home, settings, films)
     matrices = matrix.build(read.annotations, list(films["image_id"]), settings.label.findings, read.annotators)
-    fits = [posterior.fit(one.codes, priors.load().of(one.finding, one.annotators)) for one in matrices]
+    fits = [posterior.fit(one.codes, priors.load().of(one.finding, one.annotators, one.codes)) for one in matrices]
     home.write("annotator_states", _arrow("annotator_states", _annotator_states(matrices, fits)))
     labels = _labels(home, settings, matrices, fits)
     home.write("labels", _arrow("labels", labels))

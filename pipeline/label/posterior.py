@@ -53,26 +53,18 @@ def fit(codes: Codes, priors: Priors) -> Posterior:
     patterns, which, counts = _patterns(codes)
     is_asked = (patterns != MISSING).any(axis=1)
     weights = np.where(is_asked, counts, 0).astype(np.float64)
-    pseudo = _pseudo_counts(priors, (codes != MISSING).sum(axis=0))
     given = _one_hot(patterns)
-    emission, prevalence = _normalise(pseudo), float(priors.prevalence[1] / priors.prevalence.sum())
+    emission, prevalence = _normalise(priors.emission), float(priors.prevalence[1] / priors.prevalence.sum())
     present = _expect(given, emission, prevalence)
     for _ in range(_MAX_ITERATIONS):
         by_truth = weights[:, None] * np.stack([1 - present, present], axis=1)
-        emission = _normalise(pseudo + np.einsum("pt,pas->ats", by_truth, given))
+        emission = _normalise(priors.emission + np.einsum("pt,pas->ats", by_truth, given))
         counted = by_truth.sum(axis=0) + priors.prevalence
         prevalence = float(counted[1] / counted.sum())
         before, present = present, _expect(given, emission, prevalence)
         if np.abs(present - before).max(initial=0.0) < _TOLERANCE:
             break
     return Posterior(present[which], prevalence, emission)
-
-
-def _pseudo_counts(priors: Priors, n_asked: npt.NDArray[np.int64]) -> Floats:
-    """Dirichlet pseudo-counts with the share of the data added, split between the classes by the prior prevalence."""
-    classes = priors.prevalence / priors.prevalence.sum()
-    extra = (priors.share * n_asked)[:, None, None] * classes[None, :, None]
-    return np.asarray(priors.emission + extra * _normalise(priors.emission))
 
 
 def _patterns(codes: Codes) -> tuple[Codes, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
