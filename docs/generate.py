@@ -28,7 +28,10 @@ _NOTE = "<!-- made by `make docs`; edit {source} instead -->"
 def tables_page() -> str:
     """docs/tables.md."""
     lines = ["# Tables", _note("pipeline/base/tables.py"), ""]
-    lines += ["Parquet under `HOME/tables/`; `cxr sql` and `HOME/curated.duckdb` show each one as a view with these sentences as comments.", ""]
+    lines += [
+        "Parquet under `HOME/tables/`; `cxr sql` and `HOME/curated.duckdb` show each one as a view with these sentences as comments.",
+        "",
+    ]
     for table in tables.TABLES:
         where = f"HOME/private/{table.name.removeprefix('private_')}.parquet" if table.private else f"HOME/tables/{table.name}"
         where += "" if table.private else "/*/*.parquet" if table.sharded else ".parquet"
@@ -45,7 +48,7 @@ def settings_page() -> str:
     """docs/settings.md."""
     lines = ["# Settings", _note("pipeline/base/settings.py"), ""]
     lines += [
-        "Defaults, then the profile, then `HOME/settings.toml`, then `--set section.key=value`; the last one wins. An unknown key is an error.",
+        "Defaults, then the profile, `HOME/settings.toml` and `--set section.key=value`; the last one wins. An unknown key is an error.",
         "",
         "```toml",
         "# HOME/settings.toml",
@@ -69,10 +72,10 @@ def settings_page() -> str:
 
 def plugins_page() -> str:
     """docs/plugins.md."""
-    lines = ["# Plug-ins", _note("the plug-in's docstring"), "", "One file each; `cxr plugins` lists them with what is missing here. How to add one: [extending](extending/README.md).", ""]
+    lines = ["# Plug-ins", _note("the plug-in's docstring"), ""]
+    lines += ["One file each; `cxr plugins` lists them with what is missing here. How to add one: [extending](extending/README.md).", ""]
     for registry in ALL:
-        needs = {name: ", ".join(registry.needs(name)) if hasattr(registry, "needs") else "" for name in registry.names()}
-        rows = [(f"`{name}`", registry.describe(name), needs[name]) for name in registry.names()]
+        rows = [(f"`{name}`", registry.describe(name), _codes(registry._needs[name])) for name in registry.names()]
         lines += [f"## {registry.seam}", "", f"Files in `{registry.package.replace('.', '/')}/`.", ""]
         lines += [*_grid(("name", "what it does", "needs"), rows), ""]
     return _page(lines)
@@ -80,7 +83,13 @@ def plugins_page() -> str:
 
 def findings_page() -> str:
     """docs/findings.md."""
-    lines = ["# Findings", _note("pipeline/base/findings.py"), "", "One spelling each, and what each public label set calls it. A finding implies its parents.", ""]
+    lines = [
+        "# Findings",
+        _note("pipeline/base/findings.py"),
+        "",
+        "One spelling each, and what each public label set calls it. A finding implies its parents.",
+        "",
+    ]
     rows = [
         (one.name, ", ".join(one.parents), one.chexpert or "", one.nih or "", one.vindr or "", one.padchest or "", one.rsna or "")
         for one in findings.FINDINGS
@@ -93,7 +102,8 @@ def cli_page() -> str:
     lines = ["# The command `cxr`", _note("pipeline/cli"), ""]
     for path, command in commands():
         lines += [f"## {path}", "", (command.help or "").strip(), ""]
-        rows = [(_spelling(option), _default(option), option.help or "") for option in command.params if not getattr(option, "hidden", False)]
+        shown = [option for option in command.params if option.name not in ("install_completion", "show_completion")]
+        rows = [(_spelling(option), _default(option), option.help or "") for option in shown]
         lines += [*_grid(("argument", "default", "what it does"), rows), ""] if rows else []
     return _page(lines)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import sys
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def write(seam: str, name: str) -> list[Path]:
     """
     if seam not in SEAMS:
         raise SystemExit(f"no seam is called {seam!r}: choose one of {', '.join(SEAMS)}")
-    if not name.isidentifier() or name != name.lower() or name.startswith("_"):
+    if not name.isidentifier() or keyword.iskeyword(name) or name != name.lower() or name.startswith("_"):
         raise SystemExit(f"a {seam} is named like a module, lower_snake_case, not {name!r}: make new-{seam} NAME=my_{seam}")
     plugin, test = (ROOT / folder for folder in SEAMS[seam])
     files = {plugin / f"{name}.py": f"{seam}.py.txt", test / f"test_{seam}_{name}.py": f"{seam}.test.py.txt"}

@@ -32,7 +32,7 @@ _PATTERNS = tuple(
         rf"{_NAME}(?:[ \t]+{_NAME})?(?:,[ \t]*(?:D\.?O\.?|R\.?N\.?|PA-C)|,?[ \t]+M\.?D\.?)(?!\w)",
         r"[\w.+-]+@[\w-]+\.[\w.]+",
         r"(?:\+?\d{1,2}[ .-])?\(?\b\d{3}\)?[ .-]?\d{3}[ .-]\d{4}\b",
-        r"\b\d{1,4}[/.-]\d{1,2}[/.-]\d{2,4}\b",
+        r"\b\d{1,4}([/.-])\d{1,2}\1\d{2,4}\b",
         r"(?i)\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?[ \t]+\d{1,2}(?:st|nd|rd|th)?,?[ \t]+\d{4}\b",
         r"(?i)\b\d{1,2}(?:st|nd|rd|th)?[ \t]+(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?,?[ \t]+\d{4}\b",
         r"\b[A-Z]{0,4}\d{6,}\b",

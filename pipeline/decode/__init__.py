@@ -15,6 +15,7 @@ from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
 from pipeline.decode.film import DECODER_VERSION
 from pipeline.decode.shards import Candidate, update_shard
+from pipeline.decode.workers import open_pool
 
 __all__ = ["run"]
 
@@ -29,9 +30,9 @@ def run(home: Home, settings: Settings, shards: Sequence[int] | None = None) -> 
     candidates = _candidates(home, settings)
     counts: Counter[str] = Counter()
     _drop_other_shards(home, settings.decode.shards)
-    for shard in range(settings.decode.shards) if shards is None else shards:
-        done = update_shard(home, settings.decode, shard, candidates.get(shard, []), fingerprint)
-        counts.update(done)
+    with open_pool(settings.decode) as pool:
+        for shard in range(settings.decode.shards) if shards is None else shards:
+            counts.update(update_shard(home, pool, settings.decode, shard, candidates.get(shard, []), fingerprint))
     return StageResult(
         {"candidates": sum(counts[outcome] for outcome in ("decoded", "resent", "conflicting", "failed")), **dict(sorted(counts.items()))}
     )

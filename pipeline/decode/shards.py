@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pebble import ProcessPool
 
 from pipeline.base import tables
 from pipeline.base.errors import HomeError
@@ -38,7 +39,9 @@ class Candidate:
     path: Path
 
 
-def update_shard(home: Home, settings: Decode, shard: int, candidates: Sequence[Candidate], fingerprint: str) -> Counter[str]:
+def update_shard(
+    home: Home, pool: ProcessPool, settings: Decode, shard: int, candidates: Sequence[Candidate], fingerprint: str
+) -> Counter[str]:
     """Decode what is new in a shard and write its parts; finished batches survive an interruption.
 
     Returns:
@@ -50,7 +53,7 @@ def update_shard(home: Home, settings: Decode, shard: int, candidates: Sequence[
     waiting = [candidate for candidate in candidates if candidate.file_id not in known]
     names = home.pseudonyms()
     for batch in _batches(waiting, settings.batch):
-        made, outcomes = _decode_batch(batch, settings, shard, fingerprint, known, names)
+        made, outcomes = _decode_batch(batch, pool, settings, shard, fingerprint, known, names)
         known |= {row["file_id"]: row for row in outcomes}
         if made:
             home.write_part("images", shard, _table("images", made))
@@ -83,10 +86,10 @@ def _holds(row: Row, candidate: Candidate | None, stored: set[str], fingerprint:
 
 
 def _decode_batch(
-    batch: Sequence[Candidate], settings: Decode, shard: int, fingerprint: str, known: dict[str, Row], names: Pseudonyms
+    batch: Sequence[Candidate], pool: ProcessPool, settings: Decode, shard: int, fingerprint: str, known: dict[str, Row], names: Pseudonyms
 ) -> tuple[list[Row], list[Row]]:
     films = {row["image_id"]: row["pixel_digest"] for row in known.values() if row["outcome"] == "decoded"}
-    results = dict(decode_all([(candidate.file_id, candidate.path) for candidate in batch], settings))
+    results = dict(decode_all(pool, [(candidate.file_id, candidate.path) for candidate in batch], settings))
     if len(batch) >= _SUSPICIOUS and all(result == "decoder_crashed" for result in results.values()):
         raise HomeError("every decoding process died, whatever the file", "raise decode.memory_mb or lower decode.workers, and run again")
     made, outcomes = [], []

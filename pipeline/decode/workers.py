@@ -20,25 +20,29 @@ from pipeline.base.settings import Decode
 from pipeline.decode.film import Decoded, FilmError, decode_film
 
 
-def decode_all(jobs: Sequence[tuple[str, Path]], settings: Decode) -> Iterator[tuple[str, Decoded | str]]:
+def open_pool(settings: Decode) -> ProcessPool:
+    """A pool of decoding processes, to be closed by `with`; they start with the first file."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPool(max_workers=settings.workers, context=context, initializer=_limit, initargs=(settings.memory_mb,))
+
+
+def decode_all(pool: ProcessPool, jobs: Sequence[tuple[str, Path]], settings: Decode) -> Iterator[tuple[str, Decoded | str]]:
     """Decode files side by side.
 
     Args:
+        pool: from `open_pool`.
         jobs: file_id and path of each file.
-        settings: workers, limits and size.
+        settings: limits and size.
 
     Yields:
         file_id with the film, or with the reason code of its failure; in the order of `jobs`.
     """
-    context = multiprocessing.get_context("spawn")
-    workers = min(settings.workers, len(jobs))
-    with ProcessPool(max_workers=workers, context=context, initializer=_limit, initargs=(settings.memory_mb,)) as pool:
-        futures = [
-            (file_id, pool.schedule(decode_film, args=(path, settings.size_px, settings.max_megapixels), timeout=settings.timeout_s))
-            for file_id, path in jobs
-        ]
-        for file_id, future in track(futures, "decode", len(futures), " films"):
-            yield file_id, _outcome(future)
+    futures = [
+        (file_id, pool.schedule(decode_film, args=(path, settings.size_px, settings.max_megapixels), timeout=settings.timeout_s))
+        for file_id, path in jobs
+    ]
+    for file_id, future in track(futures, "decode", len(futures), " films"):
+        yield file_id, _outcome(future)
 
 
 def _outcome(future: ProcessFuture[Decoded]) -> Decoded | str:

@@ -54,7 +54,7 @@ def judge(cells: pd.DataFrame, detectors: Mapping[str, IssueDetector]) -> Judged
 
 
 def order(judged: pd.DataFrame, max_issue_share: float) -> pd.DataFrame:
-    """Rank judged cells and flag the issues.
+    """Rank judged cells and flag the issues: issues first, each part by its score.
 
     Args:
         judged: cells with label_quality_score and detectors.
@@ -67,4 +67,5 @@ def order(judged: pd.DataFrame, max_issue_share: float) -> pd.DataFrame:
     kept = kept.sort_values(["label_quality_score", "n_against", *KEY], ascending=[True, False, True, True], kind="stable")
     flagged = kept["detectors"].map(len).to_numpy() > 0
     is_issue = flagged & (np.cumsum(flagged) <= int(max_issue_share * len(kept)))
-    return kept.assign(rank=np.arange(1, len(kept) + 1), is_label_issue=is_issue).reset_index(drop=True)
+    ranked = kept.assign(is_label_issue=is_issue).sort_values("is_label_issue", ascending=False, kind="stable")
+    return ranked.assign(rank=np.arange(1, len(kept) + 1)).reset_index(drop=True)

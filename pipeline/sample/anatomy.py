@@ -13,6 +13,8 @@ from pipeline.sample.canvas import Points, curve, mirrored
 
 SIDES = (-1, 1)
 RIBS = 10
+STEMS = 12
+GENERATIONS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,25 +203,24 @@ def anterior_rib(body: Anatomy, number: int, side: int) -> Points:
 def clavicle(body: Anatomy, side: int) -> Points:
     """Midline of a clavicle: an S from the sternum to the shoulder."""
     rise = body.clavicle
-    half = curve((0.13, -0.72), (0.35, -0.80 - 0.4 * rise), (0.75, -0.93 - rise), (1.10, -1.00 - rise), (1.38, -0.98 - rise))
+    half = curve((0.12, -0.66), (0.32, -0.74 - 0.3 * rise), (0.72, -0.84 - rise), (1.10, -0.92 - rise), (1.38, -0.93 - rise))
     return mirrored(half * np.array([1.0, body.height]), side)
 
 
-def vascular_tree(body: Anatomy, side: int) -> tuple[list[Points], list[float]]:
-    """Vessels of one lung from the hilum outward: lines and their widths, thin ones first."""
+def vascular_tree(body: Anatomy, side: int) -> list[tuple[Points, float]]:
+    """Vessels of one lung from the hilum outward, one item a generation, thinnest first: lines (n, 7, 2) and their width."""
     rng = np.random.default_rng([body.vessels, side + 1])
-    hilum = np.array([0.24, -0.14 * body.height + (0.03 if side < 0 else -0.03)])
-    found: list[tuple[float, Points]] = []
-    todo = [(hilum + rng.normal(0, 0.03, 2), angle, 0.034, 0) for angle in np.linspace(-1.35, 1.45, 11) + rng.normal(0, 0.1, 11)]
-    while todo:
-        start, angle, width, depth = todo.pop()
-        length = (0.25 if depth else 0.3) * 0.84**depth * rng.uniform(0.75, 1.25)
-        turns = angle + np.cumsum(rng.normal(0, 0.09, 6)) + 0.05 * depth * np.linspace(0, 1, 6)
-        steps = np.column_stack([np.cos(turns), np.sin(turns)]) * length / 6
-        line = np.vstack([start, start + np.cumsum(steps, axis=0)])
-        found.append((width, mirrored(line, side)))
-        if depth < 4:
-            spread = rng.uniform(0.22, 0.5)
-            todo.extend((line[-1], turns[-1] + turn * spread, width * rng.uniform(0.62, 0.82), depth + 1) for turn in (-1, 1))
-    found.sort(key=lambda item: item[0])
-    return [line for _, line in found], [width for width, _ in found]
+    hilum = np.array([0.22, -0.14 * body.height - 0.03 * side])
+    angles = np.linspace(-1.4, 1.5, STEMS) + rng.normal(0, 0.12, STEMS)
+    starts, width, found = hilum + rng.normal(0, (0.03, 0.07), (STEMS, 2)), 0.030, []
+    for generation in range(GENERATIONS):
+        length = (0.27 if generation else 0.22) * 0.86**generation * rng.uniform(0.6, 1.35, (len(starts), 1))
+        turns = angles[:, None] + np.cumsum(rng.normal(0, 0.13, (len(starts), 6)), axis=1)
+        steps = np.stack([np.cos(turns), np.sin(turns)], axis=2) * length[:, :, None] / 6
+        lines = np.concatenate([starts[:, None], starts[:, None] + np.cumsum(steps, axis=1)], axis=1)
+        found.append((mirrored(lines, side), width))
+        spread = rng.uniform(0.15, 0.55, (2, len(starts))) * np.array([[-1.0], [1.0]])
+        angles, starts = (turns[:, -1] + spread).ravel(), np.concatenate([lines[:, -1]] * 2)
+        kept = rng.random(len(starts)) < 0.85
+        angles, starts, width = angles[kept], starts[kept], width * 0.70
+    return found[::-1]

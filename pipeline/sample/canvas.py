@@ -6,6 +6,7 @@ Here belongs drawing as such. What is drawn (ribs, hearts, tubes) is said elsewh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]
+Group = tuple[Sequence[Points], float, float]
 _SUBPIXEL_BITS = 4
 
 
@@ -71,19 +73,36 @@ class Canvas:
             cv2.fillPoly(mask, [self._fixed_point(outline)], 255, cv2.LINE_AA, _SUBPIXEL_BITS)
         return soften(mask.astype(np.float32) / 255, blur * self.scale_px)
 
-    def stroke(self, lines: list[Points], widths: list[float], levels: list[float], blur: float = 0.0) -> Floats:
-        """Lines of the given widths (body units) and levels (0-1); a later line covers an earlier one. At least one pixel wide."""
+    def strokes(self, groups: Sequence[Group], blur: float = 0.0) -> Floats:
+        """Groups of lines, each with a width (body units) and a level (0-1); a later group covers an earlier one.
+
+        No line is thinner than a pixel.
+        """
         mask = np.zeros((self.height, self.width), np.uint8)
-        for line, width, level in zip(lines, widths, levels, strict=True):
+        for lines, width, level in groups:
+            placed = [self._fixed_point(line) for line in lines]
             thick = max(1, round(width * self.scale_px))
-            cv2.polylines(mask, [self._fixed_point(line)], False, round(255 * level), thick, cv2.LINE_AA, _SUBPIXEL_BITS)
+            cv2.polylines(mask, placed, False, round(255 * level), thick, cv2.LINE_AA, _SUBPIXEL_BITS)
         return soften(mask.astype(np.float32) / 255, blur * self.scale_px)
 
+    def stroke(self, lines: Sequence[Points], width: float, blur: float = 0.0) -> Floats:
+        """Lines of one width (body units) at level 1."""
+        return self.strokes([(lines, width, 1.0)], blur)
+
     def blob(self, at: tuple[float, float], radii: tuple[float, float], power: float = 2.0) -> Floats:
-        """A bump of height 1 at `at`: exp(-r**power) with r in units of `radii`; a high power has a flat top and a sharp edge."""
-        x, y = self.grid
+        """A bump of height 1 at `at`: exp(-r**power) with r in units of `radii`; a high power has a flat top and a sharp edge.
+
+        Beyond three radii, where it is below 2e-4, it is left at zero.
+        """
+        bump = self.blank()
+        column, row = self.matrix[:, :2] @ np.asarray(at) + self.matrix[:, 2]
+        reach = 3 * max(radii) * self.scale_px
+        rows = slice(max(0, int(row - reach)), max(0, int(row + reach) + 1))
+        columns = slice(max(0, int(column - reach)), max(0, int(column + reach) + 1))
+        x, y = self.grid[0][rows, columns], self.grid[1][rows, columns]
         squared = ((x - at[0]) / radii[0]) ** 2 + ((y - at[1]) / radii[1]) ** 2
-        return np.asarray(np.exp(-(squared ** (power / 2))), np.float32)
+        bump[rows, columns] = np.exp(-(squared ** (power / 2)))
+        return bump
 
 
 def soften(image: Floats, sigma_px: float) -> Floats:

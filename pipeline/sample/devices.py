@@ -25,9 +25,9 @@ def pacemaker(scene: Scene, rng: np.random.Generator, side: int) -> None:
     inner = scene.fine.fill(at + 0.55 * shape @ spin.T, blur=0.008)
     tips = [(-0.20, 0.20 + 0.08 * rng.random()), (0.30 * scene.heart / 0.45, 0.52 + 0.05 * rng.random())]
     leads = [curve(tuple(at), (side * 0.60, -0.80), (side * 0.22, -0.66), (-0.14, -0.45), (-0.17, -0.05), tip) for tip in tips]
-    scene.sharp += 0.62 * can + 0.2 * inner + 0.40 * scene.fine.stroke(leads, [0.013] * 2, [1.0] * 2, blur=0.003)
+    scene.sharp += 0.62 * can + 0.2 * inner + 0.40 * scene.fine.stroke(leads, 0.013, blur=0.003)
     ends = [np.array([tip, np.array(tip) + 0.035]) for tip in tips]
-    scene.sharp += 0.3 * scene.fine.stroke(ends, [0.02] * 2, [1.0] * 2, blur=0.003)
+    scene.sharp += 0.3 * scene.fine.stroke(ends, 0.02, blur=0.003)
 
 
 def port(scene: Scene, rng: np.random.Generator, side: int) -> None:
@@ -35,7 +35,7 @@ def port(scene: Scene, rng: np.random.Generator, side: int) -> None:
     at = (side * (0.62 + 0.15 * rng.random()), -0.42 + 0.08 * rng.standard_normal())
     line = curve(at, (side * 0.52, -0.72), (side * 0.32, -0.88), (side * 0.18, -0.72), (-0.15, -0.45), (-0.16, -0.1 + 0.1 * rng.random()))
     chamber, hole = scene.fine.blob(at, (0.066, 0.062), 8), scene.fine.blob(at, (0.04, 0.038), 8)
-    scene.sharp += 0.42 * chamber - 0.22 * hole + 0.24 * scene.fine.stroke([line], [0.013], [1.0], blur=0.003)
+    scene.sharp += 0.42 * chamber - 0.22 * hole + 0.24 * scene.fine.stroke([line], 0.013, blur=0.003)
 
 
 def central_line(scene: Scene, rng: np.random.Generator, side: int) -> None:
@@ -45,7 +45,7 @@ def central_line(scene: Scene, rng: np.random.Generator, side: int) -> None:
         line = curve((side * 0.36, -1.7), (side * 0.25, -1.2), (side * 0.18, -0.8), (-0.14, -0.5), tip)
     else:
         line = curve((side * 1.6, -0.5), (side * 1.15, -0.68), (side * 0.72, -0.78), (side * 0.25, -0.70), (-0.14, -0.48), tip)
-    scene.sharp += 0.20 * scene.fine.stroke([line], [0.012], [1.0], blur=0.003)
+    scene.sharp += 0.20 * scene.fine.stroke([line], 0.012, blur=0.003)
 
 
 def tubes(scene: Scene, rng: np.random.Generator, side: int) -> None:
@@ -53,12 +53,12 @@ def tubes(scene: Scene, rng: np.random.Generator, side: int) -> None:
     del side
     end = -0.62 + 0.08 * rng.standard_normal()
     for offset in (-0.028, 0.028):
-        scene.sharp += 0.13 * scene.fine.stroke([np.array([(offset, -1.9), (offset - 0.015, end)])], [0.009], [1.0], blur=0.003)
+        scene.sharp += 0.13 * scene.fine.stroke([np.array([(offset, -1.9), (offset - 0.015, end)])], 0.009, blur=0.003)
     stripe = np.array([(0.01, -1.9), (-0.005, end)])
-    scene.sharp += 0.20 * scene.fine.stroke([stripe], [0.011], [1.0], blur=0.003)
+    scene.sharp += 0.20 * scene.fine.stroke([stripe], 0.011, blur=0.003)
     if rng.random() < 0.7:
         gastric = curve((0.05, -1.9), (0.03, -1.0), (0.04, 0.0), (0.10, 0.62), (0.32, 0.85), (0.52, 1.05))
-        scene.sharp += 0.22 * scene.fine.stroke([gastric], [0.016], [1.0], blur=0.003)
+        scene.sharp += 0.22 * scene.fine.stroke([gastric], 0.016, blur=0.003)
 
 
 def sternal_wires(scene: Scene, rng: np.random.Generator, side: int) -> None:
@@ -71,7 +71,7 @@ def sternal_wires(scene: Scene, rng: np.random.Generator, side: int) -> None:
         loops.append(centre + np.column_stack([0.055 * np.cos(angles), 0.028 * np.sin(angles) + 0.01 * np.cos(2 * angles)]))
     clips = [np.array([(x, y), (x + 0.03, y + 0.012)]) for x, y in rng.uniform((0.1, -0.2), (0.4, 0.35), (int(rng.integers(0, 7)), 2))]
     count = len(loops) + len(clips)
-    scene.sharp += 0.42 * scene.fine.stroke([*loops, *clips], [0.011] * count, [1.0] * count, blur=0.003)
+    scene.sharp += 0.42 * scene.fine.stroke([*loops, *clips], 0.011, blur=0.003)
 
 
 def monitor_leads(scene: Scene, rng: np.random.Generator) -> None:
@@ -81,7 +81,7 @@ def monitor_leads(scene: Scene, rng: np.random.Generator) -> None:
         at = (side * (x + 0.1 * rng.standard_normal()), y + 0.08 * rng.standard_normal())
         dots += scene.fine.blob(at, (0.03, 0.03), 6)
         lines.append(curve(at, (at[0] * 0.8, at[1] + 0.5), (side * rng.uniform(0.3, 1.2), 1.2), (side * rng.uniform(0.2, 1.3), 1.9)))
-    scene.sharp += 0.22 * dots + 0.11 * scene.fine.stroke(lines, [0.012] * len(lines), [1.0] * len(lines), blur=0.003)
+    scene.sharp += 0.22 * dots + 0.11 * scene.fine.stroke(lines, 0.012, blur=0.003)
 
 
 KINDS: dict[str, Callable[[Scene, np.random.Generator, int], None]] = {

@@ -124,14 +124,14 @@ class Darkroom:
         grain = 0.6 * grain + 0.4 * 2.2 * soften(grain, 0.9)
         beam = beam + technique.noise * np.sqrt(beam) * 0.6 * grain
         seen = -cv2.log(np.maximum(beam, 0.004)) / 1.55
-        film = 1 / (1 + cv2.exp(-(seen - 0.98 + technique.exposure * 0.6) * 3.6 * technique.contrast))
-        film = np.clip((film - 0.03) / 0.93, 0, 1)
+        film = 1 / (1 + cv2.exp(-(seen - 1.0 + technique.exposure * 0.6) * 2.5 * technique.contrast))
+        film = np.clip((film - 0.075) / 0.87, 0, 1)
         return _mark(_collimate(np.asarray(film, np.float32), technique), technique, rng)
 
 
 def _canvas(body: Anatomy, technique: Technique) -> Canvas:
     del body
-    scale = 0.345 * min(technique.height * 0.98, technique.width * 1.08) * technique.zoom
+    scale = 0.40 * min(technique.height * 0.98, technique.width * 1.08) * technique.zoom
     centre = (0.5 + technique.shift[0], 0.515 + technique.shift[1])
     return Canvas.facing(technique.height, technique.width, scale, centre, technique.degrees)
 

@@ -56,7 +56,7 @@ def effusion(scene: Scene, lesion: Lesion, tile: Floats) -> None:
     climb = 0.05 + 0.24 * lesion.severity
     lateral = np.clip((lesion.side * x - 0.25) / 0.7, 0, 1)
     surface = level - climb * (lateral**2 - 0.35)
-    share = 1 / (1 + np.exp(-(y - surface) / 0.022))
+    share = 1 / (1 + np.exp(np.clip(-(y - surface) / 0.022, -30, 30)))
     layer = 0.28 * lesion.severity * np.clip((y - surface + 0.45) / 0.5, 0, 1) if scene.is_ap else 0.0
     scene.fill_air(scene.lungs[lesion.side] * np.maximum(share, layer), 0.97)
     scene.perfused *= 1 - scene.lungs[lesion.side] * share
@@ -84,7 +84,7 @@ def pneumothorax(scene: Scene, lesion: Lesion, tile: Floats) -> None:
     scene.air *= 1 - (0.06 + 0.22 * lesion.severity) * collapsed
     visible = lateral * upper > 0.12
     line = _longest(shrunk, visible)
-    scene.sharp += 0.12 * scene.fine.stroke([line], [0.010], [1.0], blur=0.004)
+    scene.sharp += 0.12 * scene.fine.stroke([line], 0.010, blur=0.004)
 
 
 def _longest(line: Floats | np.ndarray, keep: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
@@ -108,7 +108,7 @@ def consolidation(scene: Scene, lesion: Lesion, tile: Floats) -> None:
     if lesion.severity > 0.45:
         away = np.array([0.8 * lesion.side, 0.5])
         lines = [np.array([at, np.array(at) + away * length]) + rng.normal(0, 0.03, (2, 2)) for length in rng.uniform(0.1, 0.25, 3)]
-        scene.air += 0.14 * scene.coarse.stroke(lines, [0.022] * 3, [1.0] * 3, blur=0.008) * share
+        scene.air += 0.14 * scene.coarse.stroke(lines, 0.022, blur=0.008) * share
 
 
 def edema(scene: Scene, lesion: Lesion, tile: Floats) -> None:
@@ -127,7 +127,7 @@ def edema(scene: Scene, lesion: Lesion, tile: Floats) -> None:
         side, y = int(rng.choice(SIDES)), rng.uniform(0.15, 0.70)
         x = float(anatomy.wall(scene.body, y)) - rng.uniform(0.0, 0.05)
         lines.append(mirrored(np.array([(x, y), (x - rng.uniform(0.06, 0.14), y + rng.normal(0, 0.015))]), side))
-    net = scene.fine.stroke(lines, [0.006] * len(lines), [1.0] * len(lines), blur=0.004)
+    net = scene.fine.stroke(lines, 0.006, blur=0.004)
     scene.sharp += (0.05 + 0.08 * lesion.severity) * net
 
 
@@ -143,8 +143,7 @@ def atelectasis(scene: Scene, lesion: Lesion, tile: Floats) -> None:
         x1 = x0 + rng.uniform(0.25, 0.32 + 0.2 * lesion.severity)
         bend = rng.normal(0, 0.03)
         lines.append(mirrored(curve((x0, y + bend), ((x0 + x1) / 2, y - 0.02), (x1, y + 0.05 * rng.standard_normal())), lesion.side))
-    widths = [0.022 + 0.02 * lesion.severity * rng.random() for _ in lines]
-    plates = scene.coarse.stroke(lines, widths, [1.0] * len(lines), blur=0.009)
+    plates = scene.coarse.stroke(lines, 0.024 + 0.018 * lesion.severity, blur=0.009)
     scene.fill_air(plates * scene.lungs[lesion.side], 0.26 + 0.44 * lesion.severity)
     base = scene.coarse.blob((lesion.side * 0.55, dome - 0.02), (0.45, 0.16), 2.0)
     scene.fill_air(base * scene.lungs[lesion.side], 0.10 + 0.26 * lesion.severity)

@@ -83,14 +83,15 @@ def healthy(body: Anatomy, fine: Canvas, raised: float, heart: float, is_ap: boo
     air = _air(coarse, lungs) * (1 - 0.80 * heart_mask * _heart_profile(heart_mask, coarse))
     soft = _trunk(body, coarse, arms) + _mediastinum(body, coarse) + _belly(body, coarse, raised) + _breasts(body, coarse)
     soft += 0.16 * heart_mask
-    sharp = _bones(body, fine) + _shoulders(body, fine)
-    vessels = fine.blank()
-    for side in SIDES:
-        lines, widths = anatomy.vascular_tree(body, side)
-        levels = [min(1.0, 0.22 + 20 * width) for width in widths]
-        vessels += fine.stroke(lines, widths, levels, blur=0.006)
-    inside = np.clip(lungs[-1] + lungs[1], 0, 1)
-    return Scene(body, fine, coarse, raised, heart, is_ap, lungs, air, soft, sharp, 0.20 * vessels, inside)
+    soft += _bones(body, coarse) + _shoulders(body, coarse)
+    inside = np.clip(lungs[-1] + lungs[1], 0, 1) * (1 - 0.8 * heart_mask)
+    return Scene(body, fine, coarse, raised, heart, is_ap, lungs, air, soft, fine.blank(), _vessels(body, fine), inside)
+
+
+def _vessels(body: Anatomy, fine: Canvas) -> Floats:
+    generations = zip(*(anatomy.vascular_tree(body, side) for side in SIDES), strict=True)
+    groups = [([*right[0], *left[0]], right[1], min(1.0, 0.25 + 26 * right[1])) for right, left in generations]
+    return 0.155 * fine.strokes(groups, blur=0.0055)
 
 
 def _air(coarse: Canvas, lungs: dict[int, Floats]) -> Floats:
@@ -147,7 +148,7 @@ def _windpipe(body: Anatomy, coarse: Canvas) -> Floats:
     trachea = np.column_stack([_spine_x(body, y) - 0.015, y])
     carina = trachea[-1]
     bronchi = [np.vstack([carina, carina + [-0.16, 0.17]]), np.vstack([carina, carina + [0.21, 0.15]])]
-    return np.asarray(coarse.stroke([trachea, *bronchi], [0.125, 0.07, 0.06], [0.30, 0.16, 0.16], blur=0.02), np.float32)
+    return np.asarray(coarse.strokes([(bronchi, 0.065, 0.16), ([trachea], 0.125, 0.30)], blur=0.02), np.float32)
 
 
 def _belly(body: Anatomy, coarse: Canvas, raised: float) -> Floats:
@@ -175,7 +176,7 @@ def _breasts(body: Anatomy, coarse: Canvas) -> Floats:
     return depth
 
 
-def _bones(body: Anatomy, fine: Canvas) -> Floats:
+def _bones(body: Anatomy, coarse: Canvas) -> Floats:
     """Ribs with brighter margins; back parts denser than front parts, which fade toward the sternum."""
     back, front = [], []
     for number in range(RIBS):
@@ -183,24 +184,24 @@ def _bones(body: Anatomy, fine: Canvas) -> Floats:
             back.append(anatomy.posterior_rib(body, number, side))
             if 0 < number < RIBS - 2:
                 front.append(anatomy.anterior_rib(body, number, side))
-    return np.asarray(body.bone * (0.155 * _hollow(fine, back, 0.088) + 0.075 * _hollow(fine, front, 0.10)), np.float32)
+    return np.asarray(body.bone * (0.20 * _hollow(coarse, back, 0.088) + 0.105 * _hollow(coarse, front, 0.10)), np.float32)
 
 
-def _hollow(fine: Canvas, lines: list[Points], width: float) -> Floats:
-    outer = fine.stroke(lines, [width] * len(lines), [1.0] * len(lines), blur=0.009)
-    inner = fine.stroke(lines, [width * 0.55] * len(lines), [1.0] * len(lines), blur=0.016)
+def _hollow(coarse: Canvas, lines: list[Points], width: float) -> Floats:
+    outer = coarse.stroke(lines, width, blur=0.009)
+    inner = coarse.stroke(lines, width * 0.55, blur=0.016)
     return outer - 0.38 * inner
 
 
-def _shoulders(body: Anatomy, fine: Canvas) -> Floats:
+def _shoulders(body: Anatomy, coarse: Canvas) -> Floats:
     """Collar bones, humeral heads and the edges of the shoulder blades."""
-    collars = _hollow(fine, [anatomy.clavicle(body, side) for side in SIDES], 0.095)
-    depth = 0.24 * collars
+    collars = _hollow(coarse, [anatomy.clavicle(body, side) for side in SIDES], 0.095)
+    depth = 0.30 * collars
     angles = np.linspace(0, 2 * np.pi, 40)
     for side in SIDES:
         head = np.column_stack([side * 1.47 + 0.17 * np.cos(angles), -0.80 + 0.17 * np.sin(angles)])
         shaft = np.array([(side * 1.38, -0.75), (side * 1.6, -0.7), (side * 1.82, 1.5), (side * 1.64, 1.5)])
         blade = np.array([(side * 1.05, -0.88), (side * 1.02, -0.2), (side * 1.10, 0.08), (side * 1.30, -0.35), (side * 1.36, -0.7)])
-        depth += 0.26 * fine.fill(head, shaft, blur=0.012)
-        depth += 0.07 * fine.fill(blade, blur=0.012) + 0.08 * fine.stroke([blade], [0.03], [1.0], blur=0.012)
+        depth += 0.26 * coarse.fill(head, shaft, blur=0.012)
+        depth += 0.07 * coarse.fill(blade, blur=0.012) + 0.08 * coarse.stroke([blade], 0.03, blur=0.012)
     return np.asarray(body.bone * depth, np.float32)

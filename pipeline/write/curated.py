@@ -41,13 +41,13 @@ def column(kind: str, finding: str) -> str:
     return f"{kind}_{re.sub('[^a-z0-9]+', '_', finding.lower())}"
 
 
-def require(home: Home) -> Home:
-    """Refuse a home that was not run as far as `split`.
+def require(home: Home, names: tuple[str, ...] = tables.VIEW_READS["curated"]) -> Home:
+    """Refuse a home that lacks one of the tables, or any film.
 
     Raises:
-        HomeError: a table of the curated view was not made, or no film was kept.
+        HomeError: a table was not made, or no film was kept.
     """
-    for name in tables.VIEW_READS["curated"]:
+    for name in names:
         if not home.exists(name):
             stage = tables.BY_NAME[name].stage
             raise HomeError(f"table {name} was not made yet", f"run the path up to its stage: cxr run EXPORT --home HOME --until {stage}")

@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.base.storage import Home
+from pipeline.base.tables import STATE_VALUES
 
 Rows = list[dict[str, Any]]
+_COUNTS = ", ".join(
+    f"count(*) FILTER (WHERE {column} = '{state}') AS {prefix}{state.lower()}"
+    for column, prefix in (("state", ""), ("given_label", "given_"))
+    for state in STATE_VALUES
+)
 
 QUERIES: dict[str, str] = {
     "files": "SELECT file_kind AS kind, count(*) AS n FROM files GROUP BY 1 ORDER BY 1",
@@ -33,7 +39,8 @@ QUERIES: dict[str, str] = {
         FROM exclusions e JOIN files f USING (file_id) WHERE e.action <> 'flag' GROUP BY 1, 2 ORDER BY dicom DESC, other DESC, reason""",
     "flags": "SELECT reason, count(*) AS n FROM exclusions WHERE action = 'flag' GROUP BY 1 ORDER BY n DESC, reason",
     "splits": """
-        SELECT split, count(*) AS films, count(DISTINCT g.patient_id) AS patients, count(*) FILTER (WHERE assigned_by = 'official') AS official
+        SELECT split, count(*) AS films, count(DISTINCT g.patient_id) AS patients,
+               count(*) FILTER (WHERE assigned_by = 'official') AS official
         FROM splits JOIN groups g USING (image_id) GROUP BY 1""",
     "people": """
         SELECT coalesce(patient_sex, 'unknown') AS patient_sex, count(*) AS films, min(patient_age_years) AS youngest,
@@ -42,12 +49,8 @@ QUERIES: dict[str, str] = {
     "views": """
         SELECT coalesce(view_position, 'unknown') AS view_position, count(*) AS films
         FROM groups JOIN images m USING (image_id) JOIN instances i ON i.file_id = m.file_id GROUP BY 1 ORDER BY films DESC, 1""",
-    "states": """
-        SELECT finding, policy, count(*) FILTER (WHERE state = 'POSITIVE') AS positive, count(*) FILTER (WHERE state = 'NEGATIVE') AS negative,
-               count(*) FILTER (WHERE state = 'UNCERTAIN') AS uncertain, count(*) FILTER (WHERE state = 'UNMENTIONED') AS unmentioned,
-               count(*) FILTER (WHERE given_label = 'POSITIVE') AS given_positive, count(*) FILTER (WHERE given_label = 'NEGATIVE') AS given_negative,
-               count(*) FILTER (WHERE given_label = 'UNCERTAIN') AS given_uncertain,
-               count(*) FILTER (WHERE given_label = 'UNMENTIONED') AS given_unmentioned,
+    "states": f"""
+        SELECT finding, policy, {_COUNTS},
                count(*) FILTER (WHERE is_conflict) AS conflicts, count(verdict) AS verdicts
         FROM labels GROUP BY 1, 2 ORDER BY positive DESC, finding""",
     "targets": """
@@ -59,7 +62,8 @@ QUERIES: dict[str, str] = {
                count(*) FILTER (WHERE is_label_issue AND given_label = 'POSITIVE') AS doubted_positive
         FROM label_issues GROUP BY 1 ORDER BY issues DESC, finding""",
     "annotators": """
-        SELECT annotator, count(DISTINCT image_id) AS films, count(DISTINCT finding) AS findings, count(*) FILTER (WHERE state <> 'UNMENTIONED') AS stated
+        SELECT annotator, count(DISTINCT image_id) AS films, count(DISTINCT finding) AS findings,
+               count(*) FILTER (WHERE state <> 'UNMENTIONED') AS stated
         FROM annotations GROUP BY 1 ORDER BY 1""",
     "meanings": "SELECT finding, annotator, state, n, p_present FROM annotator_states ORDER BY finding, annotator, state",
     "scores": """

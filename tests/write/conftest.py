@@ -37,8 +37,21 @@ def curated_home(path: Path, patients: int = 30, seed: int = 0) -> Home:
     _put(home, "annotations", annotations)
     _put(home, "label_issues", [_issue(rank, *row) for rank, row in enumerate(sorted(issues), 1)])
     _put(home, "verdicts", [_verdict(index, labels[index]) for index in (0, 1)])
-    _put(home, "annotator_states", [_meaning(finding, name, state) for finding in FINDINGS for name in ("rules", "published:nih") for state in STATES])
-    _put(home, "scores", [_score(on, metric, finding) for on in ("given", "cleaned", "gain") for metric in ("auroc", "auprc", "brier", "ece") for finding in ("macro", "Cardiomegaly")])
+    _put(
+        home,
+        "annotator_states",
+        [_meaning(finding, name, state) for finding in FINDINGS for name in ("rules", "published:nih") for state in STATES],
+    )
+    _put(
+        home,
+        "scores",
+        [
+            _score(on, metric, finding)
+            for on in ("given", "cleaned", "gain")
+            for metric in ("auroc", "auprc", "brier", "ece")
+            for finding in ("macro", "Cardiomegaly")
+        ],
+    )
     for name in ("mentions", "pred_probs", "embeddings"):
         home.write(name, tables.empty(name))
     _exclude(home)
@@ -78,7 +91,15 @@ def _verdict(index: int, label: dict[str, object]) -> dict[str, object]:
 
 def _meaning(finding: str, annotator: str, state: str) -> dict[str, object]:
     p = {"POSITIVE": 0.8, "NEGATIVE": 0.05, "UNCERTAIN": 0.4, "UNMENTIONED": 0.12}[state]
-    return {"finding": finding, "annotator": annotator, "state": state, "n": 10, "p_given_present": p, "p_given_absent": 1 - p, "p_present": p}
+    return {
+        "finding": finding,
+        "annotator": annotator,
+        "state": state,
+        "n": 10,
+        "p_given_present": p,
+        "p_given_absent": 1 - p,
+        "p_present": p,
+    }
 
 
 def _score(on: str, metric: str, finding: str) -> dict[str, object]:

@@ -1,0 +1,40 @@
+"""Out-of-fold opinions: no film is judged by a model that saw its patient, nor calibrated on one.
+
+`cells` gathers what is known of the films, `crossfit` trains the folds, `output` makes tables and the plot. Networks live in `models`.
+"""
+
+from __future__ import annotations
+
+from pipeline.base import tables
+from pipeline.base.interfaces import StageResult
+from pipeline.base.settings import Settings
+from pipeline.base.storage import Home
+
+
+def run(home: Home, settings: Settings) -> StageResult:
+    """Write `pred_probs` and `embeddings`.
+
+    Findings with fewer than `predict.min_positives` positive, or negative, films have no rows; the counts name how many.
+
+    Raises:
+        InputError: too few patients for the folds, or a checkpoint that does not fit.
+        SettingsError: a device that is not there.
+    """
+    from models import devices
+    from models.films import load_films
+    from pipeline.predict import cells, crossfit, output
+
+    known = cells.read(home, settings)
+    device = devices.describe(devices.choose(settings.predict.device))
+    counts: dict[str, int | float | str] = {"device": device, **known.counts()}
+    if not known.findings:
+        home.write("pred_probs", tables.empty("pred_probs"))
+        home.write("embeddings", tables.empty("embeddings"))
+        return StageResult(counts, (known.nothing_modelled(settings.predict.min_positives),))
+    films = load_films(home, known.image_ids, settings.predict.size_px)
+    opinions = crossfit.out_of_fold(home.work / "predict", films, known, settings)
+    home.write("pred_probs", output.pred_probs(known, opinions, settings.predict.model))
+    home.write("embeddings", output.embeddings(known, opinions, settings.predict.model))
+    aurocs = output.aurocs(known, opinions)
+    counts |= {"folds": settings.predict.folds, "folds_resumed": opinions.n_resumed, **output.summary(aurocs)}
+    return StageResult(counts, known.warnings(), {"predict_auroc": output.plot(aurocs)})

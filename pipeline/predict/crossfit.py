@@ -1,0 +1,80 @@
+"""K trainings, each judging the films of the patients it never saw. A finished fold is stored and not trained again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.base import provenance
+from pipeline.base.settings import Settings
+from pipeline.predict.cells import Array, Cells
+
+if TYPE_CHECKING:
+    from models.experiments import Parts
+    from models.films import Films
+    from models.training import Recipe
+
+CALIBRATE_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Opinions:
+    """Out-of-fold answers in the order of `Cells.image_ids`: fold (n,), logits and probs (n, findings), vectors (n, width)."""
+
+    fold: npt.NDArray[np.int64]
+    logits: Array
+    probs: Array
+    vectors: npt.NDArray[np.float32]
+    n_resumed: int
+
+
+def out_of_fold(folder: Path, films: Films, known: Cells, settings: Settings) -> Opinions:
+    """Train every fold that is not stored, and put the folds together.
+
+    Args:
+        folder: where finished folds and their weights are kept.
+        films: (n, size, size) in the order of `known.image_ids`.
+        known: films, groups and targets.
+        settings: of the run.
+    """
+    from models.folds import grouped_folds
+    from models.memory import forget_others, remembered
+
+    fold = grouped_folds(known.group_ids, known.targets, settings.predict.folds, settings.seed)
+    # Pixels are named by the film table they came from, which `films` was mapped from.
+    shared = _facts(films, known)
+    found, keys, n_resumed = {}, [], 0
+    for number in range(settings.predict.folds):
+        recipe, parts = fold_recipe(settings, number), fold_parts(fold, number, known, settings.seed)
+        key = _key(shared, recipe, parts, known)
+        keys.append(key)
+        found[number], was_stored = remembered(folder, key, lambda: _judge(films, known, parts, recipe, folder / f"{key}.pt"))  # noqa: B023
+        n_resumed += was_stored
+    forget_others(folder, keys)
+    return _together(fold, found, n_resumed)
+
+
+def fold_parts(fold: npt.NDArray[np.int64], number: int, known: Cells, seed: int) -> Parts:
+    """Who trains, calibrates and is judged in one fold; patients for calibration come from the training side."""
+    from models.experiments import Parts
+    from models.folds import hold_out
+
+    inside = np.flatnonzero(fold != number)
+    chosen = hold_out([known.group_ids[row] for row in inside], known.targets[inside], CALIBRATE_SHARE, seed + number)
+    train, calibrate = np.zeros(len(fold), np.bool_), np.zeros(len(fold), np.bool_)
+    train[inside[~chosen]] = True
+    calibrate[inside[chosen]] = True
+    return Parts(train, calibrate, fold == number)
+
+
+def fold_recipe(settings: Settings, number: int) -> Recipe:
+    """The training of one fold; folds differ in their seed."""
+    from models.training import Recipe
+
+    chosen = settings.predict
+    seed = 1000 * settings.seed + number
+    return Recipe(chosen.model, chosen.epochs, chosen.batch_size, chosen.learning_rate, seed, chosen.device, chosen.checkpoint)
