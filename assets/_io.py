@@ -32,19 +32,18 @@ from pipeline.base.storage import Home, atomic_bytes
 GPU_POOL = "gpu"
 
 
-def specs(stage: str, *kinds: str, after: tuple[str, ...] = ()) -> list[AssetSpec]:
+def specs(stage: str, *kinds: str) -> list[AssetSpec]:
     """One asset for each published table of a stage; the first one carries the stage's counts, warnings and plots.
 
     Args:
         stage: the stage.
         kinds: badges in the graph beside `parquet`.
-        after: assets, beside the tables the stage reads, that these come from.
     """
     found = stages.BY_NAME[stage]
     return [
         AssetSpec(
             table,
-            deps=[*found.reads, *after],
+            deps=list(found.reads),
             description=tables.BY_NAME[table].doc,
             group_name=stage,
             kinds={"parquet", *kinds},

@@ -29,7 +29,7 @@ def shards(context: AssetExecutionContext, curator: ResourceParam[Curator]) -> N
         context.add_asset_metadata(shard_rows(curator, "decode", shard), asset_key=SHARDS_ASSET, partition_key=key)
 
 
-@multi_asset(specs=specs("decode", "opencv", after=(SHARDS_ASSET,)), op_tags=first("decode"), can_subset=False)
+@multi_asset(specs=specs("decode", "opencv"), op_tags=first("decode"), can_subset=False)
 def decode(context: AssetExecutionContext, curator: ResourceParam[Curator]) -> Iterator[MaterializeResult[Any]]:
     """Decode the films that are new, of all shards, and report each shard."""
     yield from materialise(context, curator, "decode")

@@ -39,7 +39,8 @@ def grouped_folds(groups: Sequence[str], targets: npt.NDArray[np.float64], n_fol
 
 def hold_out(groups: Sequence[str], targets: npt.NDArray[np.float64], share: float, seed: int) -> npt.NDArray[np.bool_]:
     """Mark about `share` of the films, whole groups, findings spread as in the rest; (n,) booleans."""
-    folds = grouped_folds(groups, targets, max(2, round(1 / share)), seed)
+    n_folds = max(2, min(round(1 / share), len(set(groups))))
+    folds = grouped_folds(groups, targets, n_folds, seed)
     return np.asarray(folds == 0, np.bool_)
 
 

@@ -29,11 +29,11 @@ def remembered(folder: Path, key: str, make: Callable[[], Arrays]) -> tuple[Arra
     path = folder / f"{key}.npz"
     if (found := _read(path)) is not None:
         return found, True
+    with disk_errors(folder.parent):
+        folder.mkdir(parents=True, exist_ok=True)
     made = make()
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **made)
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     atomic_bytes(path, buffer.getvalue())
     return made, False
 

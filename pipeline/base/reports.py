@@ -36,11 +36,17 @@ def sections(text: str) -> tuple[Section, ...]:
 
     Text before the first heading, or a report without headings, is the section `body`. Empty sections are left out.
     """
-    marks = [(match.start(), match.end(), str(match.lastgroup)) for match in _HEADING.finditer(text)]
+    marks = [(match.start(), match.end(), str(match.lastgroup)) for match in _HEADING.finditer(text) if _opens(text, match)]
     found = [(BODY, 0, marks[0][0] if marks else len(text))]
     for index, (_, start, name) in enumerate(marks):
         found.append((name, start, marks[index + 1][0] if index + 1 < len(marks) else len(text)))
     return tuple(trimmed for name, start, end in found if (trimmed := _trim(text, name, start, end)))
+
+
+def _opens(text: str, match: re.Match[str]) -> bool:
+    """A bare word on its own line is a heading only where a paragraph or sentence ended before it, else it is a wrapped line."""
+    before = text[: match.start()].rstrip(" \t")
+    return match[0].rstrip()[-1:] in ":-" or not before.strip() or before.endswith("\n\n") or before.rstrip().endswith((".", ":"))
 
 
 def _trim(text: str, name: str, start: int, end: int) -> Section | None:

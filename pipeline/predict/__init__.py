@@ -32,7 +32,7 @@ def run(home: Home, settings: Settings) -> StageResult:
         home.write("embeddings", tables.empty("embeddings"))
         return StageResult(counts, (known.nothing_modelled(settings.predict.min_positives),))
     films = load_films(home, known.image_ids, settings.predict.size_px)
-    opinions = crossfit.out_of_fold(home.work / "predict", films, known, settings)
+    opinions = crossfit.out_of_fold(home.work / "predict", films, home.table_digest("images"), known, settings)
     home.write("pred_probs", output.pred_probs(known, opinions, settings.predict.model))
     home.write("embeddings", output.embeddings(known, opinions, settings.predict.model))
     aurocs = output.aurocs(known, opinions)

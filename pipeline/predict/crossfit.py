@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,12 +33,13 @@ class Opinions:
     n_resumed: int
 
 
-def out_of_fold(folder: Path, films: Films, known: Cells, settings: Settings) -> Opinions:
+def out_of_fold(folder: Path, films: Films, source: str | None, known: Cells, settings: Settings) -> Opinions:
     """Train every fold that is not stored, and put the folds together.
 
     Args:
         folder: where finished folds and their weights are kept.
         films: (n, size, size) in the order of `known.image_ids`.
+        source: digest of the table the films came from.
         known: films, groups and targets.
         settings: of the run.
     """
@@ -45,14 +47,15 @@ def out_of_fold(folder: Path, films: Films, known: Cells, settings: Settings) ->
     from models.memory import forget_others, remembered
 
     fold = grouped_folds(known.group_ids, known.targets, settings.predict.folds, settings.seed)
-    # Pixels are named by the film table they came from, which `films` was mapped from.
-    shared = _facts(films, known)
-    found, keys, n_resumed = {}, [], 0
+    found, keys, n_resumed = [], [], 0
     for number in range(settings.predict.folds):
         recipe, parts = fold_recipe(settings, number), fold_parts(fold, number, known, settings.seed)
-        key = _key(shared, recipe, parts, known)
+        key = fold_key(source, known, settings, recipe, parts)
+        what = f"predict fold {number + 1} of {settings.predict.folds}"
+        train = partial(_judge, films, known.targets, parts, recipe, folder / f"{key}.pt", what)
+        arrays, was_stored = remembered(folder, key, train)
+        found.append(arrays)
         keys.append(key)
-        found[number], was_stored = remembered(folder, key, lambda: _judge(films, known, parts, recipe, folder / f"{key}.pt"))  # noqa: B023
         n_resumed += was_stored
     forget_others(folder, keys)
     return _together(fold, found, n_resumed)
@@ -78,3 +81,41 @@ def fold_recipe(settings: Settings, number: int) -> Recipe:
     chosen = settings.predict
     seed = 1000 * settings.seed + number
     return Recipe(chosen.model, chosen.epochs, chosen.batch_size, chosen.learning_rate, seed, chosen.device, chosen.checkpoint)
+
+
+def fold_key(source: str | None, known: Cells, settings: Settings, recipe: Recipe, parts: Parts) -> str:
+    """Digest of everything a fold's result follows from."""
+    from models.experiments import recipe_facts
+
+    return provenance.digest(
+        {
+            "source": source,
+            "size_px": settings.predict.size_px,
+            "recipe": recipe_facts(recipe),
+            "films": known.image_ids,
+            "findings": known.findings,
+            "targets": known.targets.tolist(),
+            "parts": [rows.tolist() for rows in (parts.train, parts.calibrate, parts.judge)],
+            "code": provenance.code_digest(),
+            "versions": provenance.versions(),
+        }
+    )[:32]
+
+
+def _judge(films: Films, targets: Array, parts: Parts, recipe: Recipe, keep: Path, what: str) -> dict[str, npt.NDArray[np.generic]]:
+    from models.experiments import judge
+
+    opinion = judge(films, targets, parts, recipe, keep, what)
+    return {"logits": opinion.logits, "probs": opinion.probs, "vectors": opinion.vectors}
+
+
+def _together(fold: npt.NDArray[np.int64], found: list[dict[str, npt.NDArray[np.generic]]], n_resumed: int) -> Opinions:
+    whole = {}
+    for name in ("logits", "probs", "vectors"):
+        first = found[0][name]
+        whole[name] = np.empty((len(fold), first.shape[1]), first.dtype)
+        for number, arrays in enumerate(found):
+            whole[name][fold == number] = arrays[name]
+    return Opinions(
+        fold, whole["logits"].astype(np.float64), whole["probs"].astype(np.float64), whole["vectors"].astype(np.float32), n_resumed
+    )

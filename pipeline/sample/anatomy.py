@@ -134,10 +134,11 @@ def heart(body: Anatomy, half_width: float, raised: float) -> Points:
     widest = foot - 0.20
     top = -0.28 * body.height
     return curve(
-        (-0.13, top),
-        (-0.17, top + 0.18),
-        (-right * 0.93, widest - 0.28),
-        (-right, widest - 0.08),
+        (-0.13, top - 0.10),
+        (-0.15, top + 0.12),
+        (-0.12 - 0.55 * (right - 0.12), widest - 0.40),
+        (-0.12 - 0.90 * (right - 0.12), widest - 0.20),
+        (-right, widest - 0.03),
         (-right * 0.85, foot - 0.02),
         (-0.05, foot + 0.10),
         (left * 0.62, foot + 0.09),
@@ -145,8 +146,8 @@ def heart(body: Anatomy, half_width: float, raised: float) -> Points:
         (left, widest - 0.03),
         (left * 0.86, widest - 0.24),
         (left * 0.56, widest - 0.46),
-        (max(0.17, left * 0.32), top + 0.06),
-        (0.13, top - 0.08),
+        (0.20 + 0.1 * (left - 0.55), top + 0.02),
+        (0.14, top - 0.18),
         closed=True,
     )
 

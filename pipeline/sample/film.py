@@ -13,6 +13,7 @@ import numpy as np
 from pipeline.sample import devices
 from pipeline.sample.anatomy import Anatomy
 from pipeline.sample.canvas import Canvas, Floats, crop, pink_noise, soften
+from pipeline.sample.lateral import lateral_depth
 from pipeline.sample.lesions import PAINTERS, Lesion, enlarged_heart
 from pipeline.sample.scene import Scene, healthy
 
@@ -73,7 +74,7 @@ def draw_technique(rng: np.random.Generator, view: str) -> Technique:
         degrees=float((2.6 if is_ap else 1.0) * rng.standard_normal()),
         raised=float(np.clip((0.10 if is_ap else 0.02) + 0.05 * rng.standard_normal(), -0.05, 0.24)),
         arms=float(rng.uniform(0, 0.35)),
-        exposure=float((0.16 if is_ap else 0.10) * rng.standard_normal()),
+        exposure=float((0.15 if is_ap else 0.10) * rng.standard_normal()),
         contrast=float(np.clip((0.90 if is_ap else 1.05) + 0.12 * rng.standard_normal(), 0.65, 1.4)),
         scatter=float(np.clip((0.16 if is_ap else 0.08) + 0.04 * rng.standard_normal(), 0.02, 0.3)),
         noise=float(np.clip((0.020 if is_ap else 0.012) * np.exp(0.3 * rng.standard_normal()), 0.006, 0.05)),
@@ -100,12 +101,17 @@ class Darkroom:
         scene = self.scene(body, lesions, technique)
         if technique.has_leads:
             devices.monitor_leads(scene, rng)
-        return self.expose(scene.depth(), technique, rng)
+        return self.expose(scene.depth() - 0.2 * body.bulk, technique, rng)
+
+    def lateral(self, body: Anatomy, lesions: tuple[Lesion, ...], technique: Technique) -> Floats:
+        """A left lateral film; see `pipeline.sample.lateral` for what it leaves out."""
+        depth = lateral_depth(body, _canvas(technique), enlarged_heart(body, lesions, is_ap=False))
+        return self.expose(depth - 0.2 * body.bulk, technique, np.random.default_rng(technique.seed))
 
     def scene(self, body: Anatomy, lesions: tuple[Lesion, ...], technique: Technique) -> Scene:
         """The attenuation of the chest with its lesions, before exposure."""
         is_ap = technique.view == "AP"
-        fine = _canvas(body, technique)
+        fine = _canvas(technique)
         scene = healthy(body, fine, technique.raised, enlarged_heart(body, lesions, is_ap), is_ap, technique.arms)
         for lesion in sorted(lesions, key=lambda one: list(PAINTERS).index(one.finding) if one.finding in PAINTERS else -1):
             if lesion.finding in PAINTERS:
@@ -129,8 +135,7 @@ class Darkroom:
         return _mark(_collimate(np.asarray(film, np.float32), technique), technique, rng)
 
 
-def _canvas(body: Anatomy, technique: Technique) -> Canvas:
-    del body
+def _canvas(technique: Technique) -> Canvas:
     scale = 0.40 * min(technique.height * 0.98, technique.width * 1.08) * technique.zoom
     centre = (0.5 + technique.shift[0], 0.515 + technique.shift[1])
     return Canvas.facing(technique.height, technique.width, scale, centre, technique.degrees)

@@ -58,8 +58,10 @@ def effusion(scene: Scene, lesion: Lesion, tile: Floats) -> None:
     surface = level - climb * (lateral**2 - 0.35)
     share = 1 / (1 + np.exp(np.clip(-(y - surface) / 0.022, -30, 30)))
     layer = 0.28 * lesion.severity * np.clip((y - surface + 0.45) / 0.5, 0, 1) if scene.is_ap else 0.0
-    scene.fill_air(scene.lungs[lesion.side] * np.maximum(share, layer), 0.97)
-    scene.perfused *= 1 - scene.lungs[lesion.side] * share
+    region = np.clip(5 * scene.lungs[lesion.side], 0, 1)
+    scene.fill_air(region * np.maximum(share, layer), 1.0)
+    scene.perfused *= 1 - region * share
+    scene.soft += (0.06 * region * share).astype(np.float32)
     blunted = scene.coarse.blob((lesion.side * 0.95, angle - 0.06), (0.10, 0.12), 3.0)
     scene.soft += (0.15 * blunted * scene.lungs[lesion.side]).astype(np.float32)
 

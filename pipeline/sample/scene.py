@@ -79,13 +79,15 @@ def healthy(body: Anatomy, fine: Canvas, raised: float, heart: float, is_ap: boo
     """
     coarse = fine.shrunk(COARSE)
     lungs = {side: coarse.fill(anatomy.lung(body, side, raised), blur=0.008) for side in SIDES}
+    inside = np.clip(lungs[-1] + lungs[1], 0, 1)
     heart_mask = coarse.fill(anatomy.heart(body, heart, raised), blur=0.012)
     air = _air(coarse, lungs) * (1 - 0.80 * heart_mask * _heart_profile(heart_mask, coarse))
+    air *= 1 - _vascular_roots(body, coarse)
     soft = _trunk(body, coarse, arms) + _mediastinum(body, coarse) + _belly(body, coarse, raised) + _breasts(body, coarse)
     soft += 0.16 * heart_mask
-    soft += _bones(body, coarse) + _shoulders(body, coarse)
-    inside = np.clip(lungs[-1] + lungs[1], 0, 1) * (1 - 0.8 * heart_mask)
-    return Scene(body, fine, coarse, raised, heart, is_ap, lungs, air, soft, fine.blank(), _vessels(body, fine), inside)
+    soft += _bones(body, coarse) * (0.45 + 0.55 * soften(inside, 3.0)) + _shoulders(body, coarse)
+    perfused = inside * (1 - 0.8 * heart_mask)
+    return Scene(body, fine, coarse, raised, heart, is_ap, lungs, air, soft, fine.blank(), _vessels(body, fine), perfused)
 
 
 def _vessels(body: Anatomy, fine: Canvas) -> Floats:
@@ -130,12 +132,21 @@ def _mediastinum(body: Anatomy, coarse: Canvas) -> Floats:
     column = np.exp(-(((x - centre) / 0.17) ** 4)).astype(np.float32)
     discs = 0.85 + 0.15 * np.tanh(3 * np.cos(2 * np.pi * y / (0.20 * body.height)))
     depth = body.bone * 0.17 * column * discs.astype(np.float32)
-    top = -0.52 * body.height
-    depth += 0.30 * coarse.blob((0.10, top), (1.25 * body.knob, 1.1 * body.knob), 6.0)
-    depth += 0.22 * coarse.fill(_upper_strip(body), blur=0.035)
+    depth += 0.14 * coarse.fill(_upper_strip(body), blur=0.035)
+    return np.asarray(depth + 0.08 * _arch(body, coarse) - _windpipe(body, coarse), np.float32)
+
+
+def _arch(body: Anatomy, coarse: Canvas) -> Floats:
+    return coarse.blob((0.12, -0.50 * body.height), (1.20 * body.knob, 1.05 * body.knob), 7.0)
+
+
+def _vascular_roots(body: Anatomy, coarse: Canvas) -> Floats:
+    """Air that aortic arch, upper mediastinum and hila take, 0-1."""
+    taken = np.maximum(0.75 * _arch(body, coarse), 0.55 * coarse.fill(_upper_strip(body), blur=0.012))
     for side in SIDES:
-        depth += 0.17 * coarse.blob((side * 0.26, -0.14 + 0.03 * -side), (0.10, 0.17), 2.5)
-    return np.asarray(depth - _windpipe(body, coarse), np.float32)
+        at = (side * 0.24, -0.12 * body.height - 0.03 * side)
+        taken = np.maximum(taken, 0.42 * coarse.blob(at, (0.11, 0.19), 2.2))
+    return np.asarray(taken, np.float32)
 
 
 def _upper_strip(body: Anatomy) -> Points:
@@ -155,12 +166,12 @@ def _belly(body: Anatomy, coarse: Canvas, raised: float) -> Floats:
     """Liver, spleen and the stomach's air below the left dome."""
     x, y = coarse.grid
     dome = anatomy.diaphragm(body, 1, raised)[0]
-    below = np.clip((y - dome + 0.05) / 0.35, 0, 1)
+    below = np.clip((y - dome + 0.05) / 0.15, 0, 1)
     rng = np.random.default_rng([body.vessels, 7])
     bubble = coarse.blob((0.48 + 0.1 * rng.random(), dome + 0.14 + 0.04 * rng.random()), (0.10 + 0.13 * rng.random(), 0.045 + 0.05 * rng.random()), 4.0)
     gas = coarse.blob((0.75, dome + 0.42), (0.13, 0.07), 3.0) * rng.random()
     liver = np.clip(0.06 - 0.04 * x, 0, 0.1)
-    return np.asarray(below * (0.10 + liver) - 0.45 * bubble - 0.25 * gas, np.float32)
+    return np.asarray(below * (0.14 + liver) - 0.45 * bubble - 0.25 * gas, np.float32)
 
 
 def _breasts(body: Anatomy, coarse: Canvas) -> Floats:
@@ -182,7 +193,7 @@ def _bones(body: Anatomy, coarse: Canvas) -> Floats:
     for number in range(RIBS):
         for side in SIDES:
             back.append(anatomy.posterior_rib(body, number, side))
-            if 0 < number < RIBS - 2:
+            if 0 < number < RIBS - 3:
                 front.append(anatomy.anterior_rib(body, number, side))
     return np.asarray(body.bone * (0.20 * _hollow(coarse, back, 0.088) + 0.105 * _hollow(coarse, front, 0.10)), np.float32)
 

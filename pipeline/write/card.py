@@ -39,7 +39,7 @@ def render(facts: dict[str, Rows], settings: Settings, table_rows: dict[str, int
         "silence": "counts as 0" if settings.label.unmentioned == "negative" else "is masked out",
         "validate_share": f"{settings.split.validate_share:.0%}",
         "test_share": f"{settings.split.test_share:.0%}",
-        "date_shift_days": settings.collect.date_shift_days,
+        "date_shift_days": str(settings.collect.date_shift_days),
         "scores": scores.section(facts),
         "limits": "- No outside truth was at hand for the scores: they compare models with labels, not with disease.\n"
         if posterior

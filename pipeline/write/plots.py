@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SPLIT_COLORS = {"train": "#4c6a92", "validate": "#d9902f", "test": "#a2413b"}
 _KEPT, _GONE, _LOST, _INK = "#5b7f6b", "#b9b2a7", "#c0392b", "#2b2b2b"
 _STATE_COLORS = {"positive": "#a2413b", "uncertain": "#e0a458", "negative": "#4c6a92", "unmentioned": "#dcd8d0"}
-_GAP = 0.035
+_WIDE = 0.045
 _LINE = 0.055
 
 
@@ -39,17 +39,10 @@ def flow(facts: dict[str, Rows]) -> bytes:
         start += n * scale
         if name != "kept":
             axes.text(1.04, y + n * scale / 2, f"{n:,}  {name}", va="center", fontsize=9, color=_LOST if color == _LOST else "#5a554d")
-    axes.text(
-        0.97,
-        kept * scale / 2,
-        f"{kept:,} films kept",
-        ha="right",
-        va="center",
-        fontweight="bold",
-        color="white" if kept * scale > 0.1 else _INK,
-    )
+    axes.text(0.96, kept * scale / 2, f"{kept:,} films kept", ha="right", va="center", fontweight="bold", color=_INK)
     _splits(axes, films, scale)
-    axes.set_ylim(max(1.0, places[-1] + middle[-1][1] * scale) + 0.04, -0.08)
+    axes.set_title("From files to splits", loc="left", fontweight="bold")
+    axes.set_ylim(max(1.0, places[-1] + middle[-1][1] * scale) + 0.05, -0.02)
     return _png(figure)
 
 
@@ -100,7 +93,7 @@ def _stack(heights: list[float]) -> list[float]:
     for height in heights:
         room = max(_LINE - height, 0.0)
         places.append(top + room / 2)
-        top += height + room + _GAP * (height > _LINE)
+        top += height + room + (_WIDE if height > _LINE else 0.0)
     return places
 
 
@@ -129,5 +122,5 @@ def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None}, bbox_inches="tight", pad_inches=0.15)
     return buffer.getvalue()

@@ -16,6 +16,9 @@ _TRUTHS = {
     "how well a model learned the labels, not how well it reads films",
     "mixed": "reviewers' verdicts and radiologists' readings where they exist, the reconciled posterior elsewhere",
 }
+_HOW = """One model is trained on given and one on cleaned labels, alike in all else (trainings averaged: {trainings}), and both are scored
+on the same test films. Truth: {truths}.
+Intervals are 95 %, from resampling patients; `macro` is the mean over findings."""
 _ON = ("given", "cleaned", "gain")
 Cells = dict[tuple[str, str, str], dict[str, Any]]
 
@@ -30,8 +33,7 @@ def section(facts: dict[str, Rows]) -> str:
     truths = "; ".join(_TRUTHS[truth] for truth in sorted({row["truth"] for row in rows}))
     parts = [
         "\n".join(f"- {words}" for words in gains),
-        f"One model is trained on given and one on cleaned labels, alike in all else (trainings averaged: {rows[0]['n_seeds']}), and both are "
-        f"scored on the same test films.\nTruth: {truths}.\nIntervals are 95 %, from resampling patients; `macro` is the mean over findings.",
+        _HOW.format(trainings=rows[0]["n_seeds"], truths=truths),
         _table(cells),
         _subgroups(facts["subgroups"]),
     ]

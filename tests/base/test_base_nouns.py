@@ -100,6 +100,7 @@ def test_another_key_gives_other_names() -> None:
         (":\nHeart is normal.", ["body"]),
         ("INDICATION: cough\nHeart is normal.", ["indication"]),
         ("CLINICAL HISTORY: pain\nCOMPARISON: none\nFINDINGS: x", ["indication", "comparison", "findings"]),
+        ("FINDINGS: Unchanged from the\nprior\nstudy. Clear.", ["findings"]),
         ("", []),
     ],
 )
