@@ -19,7 +19,7 @@ from dagster import (
 )
 
 from assets._partitions import SHARDS_ASSET
-from assets._resources import PROFILE_TAG, default_export
+from assets._resources import default_export
 from pipeline.base import stages
 
 
@@ -27,13 +27,8 @@ def _tables(until: str | None = None) -> AssetSelection:
     return AssetSelection.assets(*(table for stage in stages.upto(until) for table in stage.writes))
 
 
-# The profile travels as a tag: every way to launch a job keeps its tags, while a job's config is only a suggestion to the launchpad.
-tiny = define_asset_job(
-    "tiny",
-    _tables(),
-    run_tags={PROFILE_TAG: "tiny"},
-    description="All stages with the small models of the tiny profile: minutes on two cores.",
-)
+# A job called after a profile uses it (assets/_resources.py).
+tiny = define_asset_job("tiny", _tables(), description="All stages with the small models of the tiny profile: minutes on two cores.")
 labels_only = define_asset_job("labels_only", _tables("label"), description="From the export to reconciled labels; nothing is trained.")
 full_release = define_asset_job("full_release", _tables(), description="All stages, from the export to a release.")
 decode_shards = define_asset_job(

@@ -16,18 +16,17 @@ from pydantic import Field
 
 from pipeline.base.errors import ExportError
 from pipeline.base.provenance import ROOT
-from pipeline.base.settings import Profile, Settings, load
+from pipeline.base.settings import PROFILES, Profile, Settings, load
 from pipeline.base.stages import Done
 from pipeline.base.storage import MARKER, Home
 
 KEEP_RUNS = 200
-PROFILE_TAG = "cxr/profile"
 _ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 
 
 def default_export() -> Path:
     """The export that jobs, schedule and sensor use: CXR_EXPORT, else the sample hospital of `make demo`."""
-    return Path(os.environ.get("CXR_EXPORT") or ROOT / "demo" / "export")
+    return Path(os.environ.get("CXR_EXPORT") or ROOT / "demo" / "sample" / "export")
 
 
 def default_home() -> Path:
@@ -81,14 +80,17 @@ class CuratorResource(ConfigurableResource[Curator]):
 
     export: str = Field(default=str(default_export()), description="folder of DICOM files and reports")
     home: str = Field(default=str(default_home()), description="folder of the dataset")
-    profile: str | None = Field(default=None, description="tiny or full; when empty the job's, else that of HOME/settings.toml")
+    profile: str | None = Field(
+        default=None, description="tiny or full; when empty the one the job is called after, else that of HOME/settings.toml"
+    )
     overrides: list[str] = Field(default=[], description='settings as "section.key=value"')
 
     @contextmanager
     def yield_for_execution(self, context: InitResourceContext) -> Iterator[Curator]:
         """Hold the home for the length of the run, then forget the oldest runs."""
-        tagged = context.run.tags.get(PROFILE_TAG) if context.run else None
-        profile = cast("Profile | None", self.profile or tagged)  # `load` refuses any other word.
+        # By the job's name: however a job is launched it keeps its name, while its config and tags reach some launches only.
+        named = context.run.job_name if context.run and context.run.job_name in PROFILES else None
+        profile = cast("Profile | None", self.profile or named)  # `load` refuses any other word.
         with opened(Path(self.export), Path(self.home), profile, tuple(self.overrides)) as curator:
             yield curator
         if context.instance:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -108,6 +109,11 @@ def cli_page() -> str:
     return _page(lines)
 
 
+def path_picture() -> str:
+    """docs/img/path.svg."""
+    return str(runpy.run_path(str(ROOT / "docs" / "img" / "path.py"))["svg"]())
+
+
 def stage_page(name: str) -> str:
     """docs/stages/<name>.md with its generated part renewed; the prose around it is kept.
 
@@ -182,6 +188,7 @@ FILES: dict[str, dict[str, Callable[[], str]]] = {
         "docs/plugins.md": plugins_page,
         "docs/findings.md": findings_page,
         "docs/cli.md": cli_page,
+        "docs/img/path.svg": path_picture,
         **{f"docs/stages/{name}.md": partial(stage_page, name) for name in stages.NAMES},
     },
     "golden": {

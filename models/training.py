@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,8 @@ WEIGHT_DECAY = 0.02
 WARM_UP_SHARE = 0.25
 MAX_GRADIENT_NORM = 2.0
 EVALUATION_BATCH = 64
+MIN_STEPS = 16
+SMALLEST_BATCH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Recipe:
     Attributes:
         model: registered name.
         epochs: passes over the training films.
-        batch_size: films a step.
+        batch_size: films a step, at most.
         learning_rate: peak of the one-cycle schedule (Smith 2018).
         seed: of weights, order, dropout and augmentation.
         device: auto, cpu or cuda.
@@ -122,9 +125,9 @@ def _run(network: FilmNetwork, films: Films, targets: Tensor, recipe: Recipe, wh
         network.head.bias.copy_(prior_logits(targets, weights))
     weights = weights.to(device)
     order = torch.Generator().manual_seed(recipe.seed)
-    steps = _steps(len(films), recipe)
+    steps = steps_per_epoch(len(films), recipe.batch_size)
     optimizer = torch.optim.AdamW(_parameter_groups(network), lr=recipe.learning_rate, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, recipe.epochs * steps, pct_start=WARM_UP_SHARE)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(one_cycle, recipe.epochs * steps))
     is_bf16 = network.is_faster_in_bf16 and devices.has_bf16(device)
     network.train()
     for rows in track(_batches(len(films), recipe, order), what, total=recipe.epochs * steps, unit=" batches"):
@@ -146,14 +149,25 @@ def _parameter_groups(network: nn.Module) -> list[dict[str, object]]:
     return [{"params": decayed}, {"params": free, "weight_decay": 0.0}]
 
 
-def _steps(n: int, recipe: Recipe) -> int:
-    # A batch of one film has no variance to normalise by.
-    return min(math.ceil(n / recipe.batch_size), n // 2)
+def one_cycle(n_steps: int, step: int) -> float:
+    """Share of the peak learning rate at a step: a straight climb over WARM_UP_SHARE of the steps, then half a cosine down (Smith 2018)."""
+    climb = max(1.0, WARM_UP_SHARE * n_steps)
+    if step < climb:
+        return (step + 1) / (climb + 1)
+    return 0.5 * (1 + math.cos(math.pi * (step - climb) / max(1.0, n_steps - climb)))
+
+
+def steps_per_epoch(n: int, batch_size: int) -> int:
+    """Batches an epoch: of `batch_size` films at most, smaller where there are few films, never of a single one.
+
+    A film alone has no variance to normalise by; with fewer than MIN_STEPS steps an epoch a network from scratch learns next to nothing.
+    """
+    return max(1, min(max(math.ceil(n / batch_size), min(MIN_STEPS, n // SMALLEST_BATCH)), n // 2))
 
 
 def _batches(n: int, recipe: Recipe, order: torch.Generator) -> Iterator[Tensor]:
     for _ in range(recipe.epochs):
-        yield from torch.randperm(n, generator=order).tensor_split(_steps(n, recipe))
+        yield from torch.randperm(n, generator=order).tensor_split(steps_per_epoch(n, recipe.batch_size))
 
 
 def _in_order(films: Films, device: torch.device) -> Iterator[Tensor]:

@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 
 from assets._jobs import JOBS, new_files, nightly
-from assets._resources import PROFILE_TAG, CuratorResource, forget_old_runs, opened
+from assets._resources import CuratorResource, forget_old_runs, opened
 from pipeline.base import stages
 from pipeline.base.errors import TableError
 from pipeline.base.settings import Profile
@@ -70,7 +70,7 @@ def run_path(
                 instance=instance,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 asset_selection=[dg.AssetKey(table) for stage in stages.upto(until) for table in stage.writes],
-                tags={PROFILE_TAG: curator.settings.profile, "cxr/started_by": "cxr run"},
+                tags={"cxr/profile": curator.settings.profile, "cxr/started_by": "cxr run"},
             )
         except dg.DagsterExecutionInterruptedError:
             raise KeyboardInterrupt from None

@@ -15,7 +15,7 @@ _INK, _PAPER, _BOX, _EDGE, _SOFT = "#1c2733", "#ffffff", "#eef3f8", "#4c6a92", "
 def svg() -> str:
     """Two rows of boxes, one a stage, with the tables it makes; an arrow where the data goes."""
     width = _LEFT * 2 + _COLUMNS * _WIDTH + (_COLUMNS - 1) * _GAP
-    height = _TOP * 2 + 2 * _HEIGHT + _ROW_GAP + 12
+    height = _TOP * 2 + 2 * _HEIGHT + _ROW_GAP - 14
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="Helvetica, Arial, sans-serif">',
         "<title>The eleven stages and the tables they make</title>",

@@ -48,8 +48,8 @@ class Cells:
     def nothing_modelled(self, min_positives: int) -> str:
         """Why there are no predictions, and what to do."""
         return (
-            f"no finding has {min_positives} positive and {min_positives} negative films among {len(self.image_ids)}: nothing was modelled; "
-            "add films, or set predict.min_positives lower"
+            f"no finding has {min_positives} positive and {min_positives} negative films among {len(self.image_ids)}: "
+            "nothing was modelled; add films, or set predict.min_positives lower"
         )
 
 

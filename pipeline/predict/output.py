@@ -31,9 +31,7 @@ def pred_probs(known: Cells, opinions: Opinions, model: str) -> pa.Table:
 def embeddings(known: Cells, opinions: Opinions, model: str) -> pa.Table:
     """Table `embeddings`: one row a film."""
     n, width = opinions.vectors.shape
-    offsets = pa.array(np.arange(0, n * width + 1, width), pa.int32() if n * width < 2**31 else pa.int64())
-    lists = pa.ListArray if offsets.type == pa.int32() else pa.LargeListArray
-    vectors = lists.from_arrays(offsets, pa.array(opinions.vectors.ravel()))
+    vectors = pa.ListArray.from_arrays(pa.array(np.arange(n + 1) * width, pa.int32()), pa.array(opinions.vectors.ravel()))
     return pa.table({"image_id": known.image_ids, "model": [model] * n, "fold": opinions.fold, "vector": vectors})
 
 
@@ -57,7 +55,6 @@ def summary(found: dict[str, tuple[float, int]]) -> dict[str, float]:
 
 def plot(found: dict[str, tuple[float, int]]) -> bytes:
     """PNG: one dot a finding, chance as a line."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     names = sorted(found, key=lambda name: found[name][0])
@@ -66,10 +63,10 @@ def plot(found: dict[str, tuple[float, int]]) -> bytes:
     axes.axvline(CHANCE, color="0.6", linestyle="--", linewidth=1, label="chance")
     axes.scatter([found[name][0] for name in names], range(len(names)), color="#1f5fa8", zorder=3)
     axes.set_yticks(range(len(names)), [f"{name} ({found[name][1]} positive)" for name in names])
-    axes.set_xlim(min(CHANCE - 0.1, *(auroc for auroc, _ in found.values())) - 0.02, 1.02)
+    axes.set_xlim(min([CHANCE - 0.1, *(auroc for auroc, _ in found.values())]) - 0.02, 1.02)
     axes.set_xlabel("out-of-fold AUROC against the given label")
     axes.grid(axis="x", color="0.9")
     axes.legend(loc="lower right", frameon=False)
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
+    figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()

@@ -131,8 +131,8 @@ class Darkroom:
         beam = beam + technique.noise * np.sqrt(beam) * 0.6 * grain
         seen = -cv2.log(np.maximum(beam, 0.004)) / 1.55
         film = 1 / (1 + cv2.exp(-(seen - 1.0 + technique.exposure * 0.6) * 2.5 * technique.contrast))
-        film = np.clip((film - 0.075) / 0.87, 0, 1)
-        return _mark(_collimate(np.asarray(film, np.float32), technique), technique, rng)
+        film = np.asarray(np.clip((film - 0.075) / 0.87, 0, 1), np.float32)
+        return np.asarray(np.clip(_mark(_collimate(film, technique), technique, rng), 0, 1), np.float32)
 
 
 def _canvas(technique: Technique) -> Canvas:

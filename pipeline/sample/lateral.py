@@ -26,8 +26,8 @@ def lateral_depth(body: Anatomy, fine: Canvas, heart: float) -> Floats:
     muscle = coarse.fill(curve((-0.55, -0.9), (0.55, -0.95), (0.62, -1.4), (-0.45, -1.4), closed=True), blur=0.12)
     heart_at = (-0.33 + 0.2 * (heart - 0.45), body.dome[1] - 0.27)
     blood = coarse.blob(heart_at, (0.26 + 0.55 * (heart - 0.42), 0.34 + 0.3 * (heart - 0.42)), 5.0)
-    depth += 0.35 * muscle + 0.22 * soften(_arch(coarse), 2.0) - 1.25 * lungs * (1 - 0.62 * blood) * (1 - 0.5 * muscle)
-    depth += body.bone * (0.30 * _spine(coarse) + 0.10 * _ribs(coarse) + 0.2 * coarse.stroke([_breastbone()], 0.05, blur=0.01))
+    depth += 0.35 * muscle + 0.22 * soften(_arch(coarse), 2.0) - 0.98 * lungs * (1 - 0.62 * blood) * (1 - 0.5 * muscle)
+    depth += body.bone * (0.55 * _spine(coarse) + 0.13 * _ribs(coarse) + 0.2 * coarse.stroke([_breastbone()], 0.05, blur=0.01))
     return enlarge(np.asarray(depth, np.float32), fine)
 
 

@@ -42,7 +42,7 @@ def test_generated_files_are_current(path: str) -> None:
 @pytest.mark.parametrize("registry", ALL, ids=lambda registry: registry.seam)
 def test_every_plugin_says_what_it_does(registry: Registry[Any]) -> None:
     for name in registry.names():
-        assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
+        assert re.fullmatch(r"[a-z][a-z0-9_-]*", name)
         assert registry.describe(name), f"{registry.seam} {name} has no docstring"
 
 

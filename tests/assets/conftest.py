@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import dagster as dg
+import pyarrow as pa
 import pytest
 from factories import tiny_home
 
+from pipeline import definitions
 from pipeline.base import stages, tables
 from pipeline.base.interfaces import StageResult
 from pipeline.base.settings import Settings
@@ -19,27 +22,38 @@ PNG = b"\x89PNG plot"
 
 
 @dataclass
-class Path_:
-    """What the stages were asked; `spoil` runs after a stage and may break its tables or raise."""
+class Stand:
+    """Stands in for `stages.execute`: copies tables of a small home, and remembers what it was asked.
+
+    `after` holds, for a stage, what happens when its tables are written; it may break them or raise.
+    """
 
     source: Home
     calls: list[tuple[str, tuple[int, ...] | None]] = field(default_factory=list)
-    spoil: dict[str, Callable[[Home], None]] = field(default_factory=dict)
+    profiles: set[str] = field(default_factory=set)
+    after: dict[str, Callable[[Home], None]] = field(default_factory=dict)
+
+    @property
+    def ran(self) -> list[str]:
+        return [name for name, _ in self.calls]
 
     def execute(self, name: str, home: Home, settings: Settings, export: Path | None = None, shards: Sequence[int] | None = None) -> Done:
         self.calls.append((name, None if shards is None else tuple(shards)))
+        self.profiles.add(settings.profile)
         for table in stages.BY_NAME[name].writes:
-            spec = tables.BY_NAME[table]
-            if spec.sharded:
-                for shard in range(settings.decode.shards) if shards is None else shards:
-                    home.write_part(table, shard, self.source.read(table, shard=shard))
-            elif table == "split_checks":
-                home.write(table, tables.pa.table({"check": ["patient", "duplicate"], "n_violations": [0, 0]}))
-            else:
-                home.write(table, self.source.read(table) if self.source.exists(table) else tables.empty(table))
-        if name in self.spoil:
-            self.spoil[name](home)
+            self._copy(table, home, range(settings.decode.shards) if shards is None else shards)
+        if name in self.after:
+            self.after[name](home)
         return Done(name, StageResult({"films": 3, "share": float("nan")}, ("look here",), {"levels": PNG}), 0.5, skipped=False)
+
+    def _copy(self, table: str, home: Home, shards: Sequence[int]) -> None:
+        if tables.BY_NAME[table].sharded:
+            for shard in shards:
+                home.write_part(table, shard, self.source.read(table, shard=shard))
+        elif table == "split_checks":
+            home.write(table, pa.table({"check": ["duplicate", "patient"], "n_violations": [0, 0]}))
+        else:
+            home.write(table, self.source.read(table) if self.source.exists(table) else tables.empty(table))
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +62,19 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 @pytest.fixture
-def path(source: Home, monkeypatch: pytest.MonkeyPatch) -> Path_:
-    made = Path_(source)
+def stand(source: Home, monkeypatch: pytest.MonkeyPatch) -> Stand:
+    made = Stand(source)
     monkeypatch.setattr(stages, "execute", made.execute)
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.delenv(definitions.STORAGE_VARIABLE, raising=False)
+    return made
+
+
+@pytest.fixture
+def instance(monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInstance:
+    """The instance of every `run_path` of the test, in memory."""
+    made = dg.DagsterInstance.ephemeral()
+    monkeypatch.setattr(definitions, "_instance", lambda home: made)
     return made
 
 
@@ -58,10 +82,3 @@ def path(source: Home, monkeypatch: pytest.MonkeyPatch) -> Path_:
 def export(tmp_path: Path) -> Path:
     (tmp_path / "export").mkdir()
     return tmp_path / "export"
-
-
-@pytest.fixture(autouse=True)
-def _no_dagster_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for variable in ("DAGSTER_HOME", "CXR_DAGSTER_STORAGE"):
-        monkeypatch.delenv(variable, raising=False)
-    yield

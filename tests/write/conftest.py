@@ -18,6 +18,7 @@ STATES = ("POSITIVE", "NEGATIVE", "UNCERTAIN", "UNMENTIONED")
 
 def curated_home(path: Path, patients: int = 30, seed: int = 0) -> Home:
     """A tiny home as `validate` leaves it, with every state, a masked cell, issues, verdicts, a flag, an excluded file and scores."""
+    (Home(path).create().private / "pseudonym.key").write_bytes(b"0123456789abcdef" * 4)
     home = tiny_home(path, patients, seed)
     rng = np.random.default_rng(seed)
     images = home.read("groups", ["image_id"]).column("image_id").to_pylist()

@@ -1,0 +1,41 @@
+"""Does cleaning help? Train on given and on cleaned labels with the same seeds, score both against the same held-out truth.
+
+`films` gathers films and targets, `truth` what is scored against, `arms` trains, `metrics` and `bootstrap` measure, `scores` makes the
+table, `plots` draws, `verdict` says it in words. Networks live in `models`.
+"""
+
+from __future__ import annotations
+
+from pipeline.base import tables
+from pipeline.base.interfaces import StageResult
+from pipeline.base.settings import Settings
+from pipeline.base.storage import Home
+
+
+def run(home: Home, settings: Settings) -> StageResult:
+    """Write `scores`.
+
+    A finding is trained when the train split holds `predict.min_positives` positive and negative films of it under both label sets.
+
+    Raises:
+        InputError: a checkpoint does not fit.
+        SettingsError: a device that is not there.
+    """
+    from models import devices
+    from models.films import load_films
+    from pipeline.validate import arms, films, plots, scores, truth, verdict
+
+    cast = films.read(home, settings)
+    device = devices.describe(devices.choose(settings.predict.device))
+    counts: dict[str, int | float | str] = {"device": device, **cast.counts()}
+    if problem := cast.problem(settings.predict.min_positives):
+        home.write("scores", tables.empty("scores"))
+        return StageResult({**counts, "verdict": verdict.NOT_ESTIMABLE}, (problem,))
+    pixels = load_films(home, cast.image_ids, settings.predict.size_px)
+    answers = arms.train_both(home.work / "validate", pixels, home.table_digest("images"), cast, settings)
+    known = truth.read(home, cast)
+    made = scores.score(cast, answers, known, settings)
+    home.write("scores", scores.table(made))
+    pictures = {"validate_auroc": plots.auroc(made), "validate_reliability": plots.reliability(cast, answers, known)}
+    counts |= {"trainings_resumed": answers.n_resumed, **known.counts(), **verdict.counts(made)}
+    return StageResult(counts, (*cast.warnings(), *known.warnings(), *verdict.warnings(made)), pictures)

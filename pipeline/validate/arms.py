@@ -1,0 +1,116 @@
+"""The trainings: the same network, seeds and films, once with given and once with cleaned targets. Finished ones are stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.base import provenance
+from pipeline.base.settings import Settings
+from pipeline.validate.films import ARMS, Array, Cast
+
+if TYPE_CHECKING:
+    from models.experiments import Parts
+    from models.films import Films
+    from models.training import Recipe
+
+CALIBRATE_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Calibrated probabilities for the test films: arm -> (seeds, test films, findings)."""
+
+    probs: dict[str, Array]
+    n_resumed: int
+
+
+def train_both(folder: Path, films: Films, source: str | None, cast: Cast, settings: Settings) -> Answers:
+    """Train `validate.seeds` times on each set of labels and judge the test films.
+
+    Args:
+        folder: where finished trainings are kept.
+        films: (n, size, size) in the order of `cast.image_ids`.
+        source: digest of the table the films came from.
+        cast: films and targets.
+        settings: of the run.
+    """
+    from models.memory import forget_others, remembered
+
+    probs: dict[str, list[Array]] = {arm: [] for arm in ARMS}
+    keys, n_resumed = [], 0
+    for seed in range(settings.validate_.seeds):
+        recipe, parts = arm_recipe(settings, seed), arm_parts(cast, settings.seed)
+        for arm in ARMS:
+            key = _key(source, cast, settings, recipe, parts, arm)
+            what = f"validate on {arm} labels, training {seed + 1} of {settings.validate_.seeds}"
+            arrays, was_stored = remembered(folder, key, partial(_judge, films, cast.targets[arm], parts, recipe, what))
+            probs[arm].append(arrays["probs"].astype(np.float64))
+            keys.append(key)
+            n_resumed += was_stored
+    forget_others(folder, keys)
+    return Answers({arm: np.stack(found) for arm, found in probs.items()}, n_resumed)
+
+
+def arm_parts(cast: Cast, seed: int) -> Parts:
+    """Who trains, calibrates and is judged, the same for both arms: train, validate and test split.
+
+    Where the validate split is too small, patients held out of the train split calibrate, spread by their given labels.
+    """
+    from models.experiments import Parts
+    from models.folds import hold_out
+
+    train, calibrate = cast.splits == "train", cast.splits == "validate"
+    if not cast.has_validate:
+        inside = np.flatnonzero(train)
+        chosen = hold_out(cast.group_ids[inside].tolist(), cast.targets["given"][inside], CALIBRATE_SHARE, seed)
+        calibrate = np.zeros(len(train), np.bool_)
+        calibrate[inside[chosen]] = True
+        train = train & ~calibrate
+    return Parts(train, calibrate, cast.test)
+
+
+def arm_recipe(settings: Settings, seed: int) -> Recipe:
+    """One training; both arms share it, seed included."""
+    from models.training import Recipe
+
+    chosen = settings.predict
+    return Recipe(
+        chosen.model,
+        settings.validate_.epochs,
+        chosen.batch_size,
+        chosen.learning_rate,
+        1000 * settings.seed + 500 + seed,
+        chosen.device,
+        chosen.checkpoint,
+    )
+
+
+def _judge(films: Films, targets: Array, parts: Parts, recipe: Recipe, what: str) -> dict[str, npt.NDArray[np.generic]]:
+    from models.experiments import judge
+
+    return {"probs": judge(films, targets, parts, recipe, None, what).probs}
+
+
+def _key(source: str | None, cast: Cast, settings: Settings, recipe: Recipe, parts: Parts, arm: str) -> str:
+    from models.experiments import recipe_facts
+
+    return provenance.digest(
+        {
+            "source": source,
+            "size_px": settings.predict.size_px,
+            "recipe": recipe_facts(recipe),
+            "films": cast.image_ids,
+            "findings": cast.findings,
+            "targets": cast.targets[arm].tolist(),
+            "parts": [rows.tolist() for rows in (parts.train, parts.calibrate, parts.judge)],
+            "arm": arm,
+            "code": provenance.code_digest(),
+            "versions": provenance.versions(),
+        }
+    )[:32]

@@ -1,0 +1,87 @@
+"""Two pictures of the scores: AUROC with intervals, given beside cleaned, and how honest the probabilities are."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.validate.arms import Answers
+from pipeline.validate.films import ARMS, Array, Cast
+from pipeline.validate.metrics import N_BINS, bins
+from pipeline.validate.scores import ALL, MACRO, Score
+from pipeline.validate.truth import Truth
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = {"given": "#b5651d", "cleaned": "#1f5fa8"}
+MIN_FILMS_IN_A_BIN = 5
+
+
+def auroc(made: list[Score]) -> bytes:
+    """PNG: AUROC of each finding with its 95 % interval, trained on given and on cleaned labels."""
+    rows = [row for row in made if row.metric == "auroc" and row.subgroup == ALL and row.trained_on in ARMS and row.estimate is not None]
+    names = sorted({row.finding for row in rows}, key=lambda name: (name != MACRO, name), reverse=True)
+    figure = _figure(7, 1.6 + 0.42 * len(names))
+    axes = figure.add_subplot()
+    axes.axvline(0.5, color="0.6", linestyle="--", linewidth=1)
+    for arm, shift in zip(ARMS, (0.13, -0.13), strict=True):
+        chosen = {row.finding: row for row in rows if row.trained_on == arm}
+        heights = [index + shift for index, name in enumerate(names) if name in chosen]
+        found = [chosen[name] for name in names if name in chosen]
+        axes.hlines(heights, _numbers([row.ci_low for row in found]), _numbers([row.ci_high for row in found]), color=COLOURS[arm])
+        axes.plot(_numbers([row.estimate for row in found]), heights, "o", color=COLOURS[arm], label=f"trained on {arm} labels")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xlabel(f"AUROC on the test split, 95 % interval (truth: {', '.join(sorted({row.truth for row in rows})) or 'none'})")
+    axes.grid(axis="x", color="0.9")
+    axes.legend(loc="best", frameon=False)
+    return _png(figure)
+
+
+def reliability(cast: Cast, answers: Answers, truth: Truth) -> bytes:
+    """PNG: share positive against mean probability over all findings, in bins that hold enough films."""
+    figure = _figure(5, 5)
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color="0.6", linestyle="--", linewidth=1)
+    for arm in ARMS:
+        said, seen = curve(answers.probs[arm], truth.values)
+        axes.plot(said, seen, "o-", color=COLOURS[arm], label=f"trained on {arm} labels")
+    axes.set_xlabel("probability said")
+    axes.set_ylabel("share positive")
+    axes.set_title(f"{len(cast.findings)} findings, {int(np.isfinite(truth.values).sum())} cells", fontsize=10)
+    axes.legend(loc="upper left", frameon=False)
+    return _png(figure)
+
+
+def curve(probs: Array, truth: Array) -> tuple[Array, Array]:
+    """Mean probability and share positive in each bin with at least MIN_FILMS_IN_A_BIN cells.
+
+    Args:
+        probs: (seeds, films, findings).
+        truth: (films, findings), NaN where unknown.
+    """
+    known = np.isfinite(truth)
+    said, seen = probs[:, known].ravel(), np.tile(truth[known], len(probs))
+    member = bins(said)
+    n = np.bincount(member, minlength=N_BINS)
+    filled = n >= MIN_FILMS_IN_A_BIN * len(probs)
+    totals = [np.bincount(member, weights=values, minlength=N_BINS)[filled] / n[filled] for values in (said, seen)]
+    return totals[0], totals[1]
+
+
+def _numbers(values: list[float | None]) -> list[float]:
+    return [float("nan") if value is None else value for value in values]
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import FINDINGS, write_labels
+from sklearn.metrics import roc_auc_score
+
+from models.folds import grouped_folds
+from pipeline import predict
+from pipeline.base.errors import CxrError, InputError, SettingsError
+from pipeline.base.settings import Settings
+from pipeline.base.storage import Home
+
+TABLES = ("pred_probs", "embeddings")
+
+
+def digests(home: Home) -> list[str | None]:
+    return [home.table_digest(name) for name in TABLES]
+
+
+@pytest.fixture(scope="module")
+def predicted(labelled: Home, quick: Settings, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = Home(tmp_path_factory.mktemp("predicted") / "home")
+    shutil.copytree(labelled.root, home.root)
+    predict.run(home, quick)
+    return home
+
+
+def test_visible_findings_are_learnt_out_of_fold(predicted: Home) -> None:
+    truth = np.load(predicted.root / "truth.npz")
+    rows = predicted.read("pred_probs").to_pandas()
+    assert set(rows["finding"]) == set(FINDINGS)
+    for finding, key in zip(FINDINGS, ("cardiomegaly", "effusion"), strict=True):
+        probs = rows[rows["finding"] == finding].set_index("image_id")["pred_prob"]
+        assert set(probs.index) == set(truth["image_id"]), "a film without a given label is judged all the same"
+        assert roc_auc_score(truth[key], probs.loc[truth["image_id"]]) > 0.85
+        assert probs.between(0, 1).all()
+
+
+def test_a_patient_is_in_one_fold(predicted: Home) -> None:
+    crossing = predicted.sql("SELECT group_id FROM pred_probs JOIN groups USING (image_id) GROUP BY 1 HAVING count(DISTINCT fold) > 1")
+    assert crossing.num_rows == 0
+    folds = predicted.sql("SELECT p.fold = e.fold AS same FROM pred_probs p JOIN embeddings e USING (image_id)")["same"].to_pylist()
+    assert folds
+    assert all(folds)
+
+
+def test_tables_keep_their_contract(predicted: Home) -> None:
+    assert [predicted.check_foreign(name) for name in TABLES] == [[], []]
+    assert predicted.sql("SELECT DISTINCT len(vector) AS n FROM embeddings")["n"].to_pylist() == [576]
+
+
+def test_an_interrupted_run_goes_on_and_ends_the_same(
+    labelled: Home, predicted: Home, quick: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from models import experiments
+
+    home = Home(tmp_path / "home")
+    shutil.copytree(labelled.root, home.root)
+    judge, calls = experiments.judge, []
+
+    def breaks_in_the_second_fold(*args: object, **kwargs: object) -> object:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return judge(*args, **kwargs)
+
+    monkeypatch.setattr(experiments, "judge", breaks_in_the_second_fold)
+    with pytest.raises(KeyboardInterrupt):
+        predict.run(home, quick)
+    assert not home.exists("pred_probs")
+    result = predict.run(home, quick)
+    assert len(calls) == 3
+    assert result.counts["folds_resumed"] == 1
+    assert digests(home) == digests(predicted), "trained anew in another home, byte for byte the same"
+
+
+def test_a_finished_run_trains_nothing_and_other_targets_train_again(
+    predicted: Home, quick: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from models import experiments
+
+    home = Home(tmp_path / "home")
+    shutil.copytree(predicted.root, home.root)
+    before = digests(home)
+    monkeypatch.setattr(experiments, "judge", lambda *_: pytest.fail("trained again"))
+    assert predict.run(home, quick).counts["folds_resumed"] == quick.predict.folds
+    assert digests(home) == before
+    image_ids = home.read("groups", ["image_id"])["image_id"].to_pylist()
+    write_labels(home, {"Edema": np.arange(len(image_ids)) % 2.0}, image_ids)
+    with pytest.raises(pytest.fail.Exception, match="trained again"):
+        predict.run(home, quick)
+
+
+def test_nothing_to_model_is_said_and_leaves_empty_tables(labelled: Home, quick: Settings, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(labelled.root, home.root)
+    many = quick.model_copy(update={"predict": quick.predict.model_copy(update={"min_positives": 500})})
+    result = predict.run(home, many)
+    assert (home.read("pred_probs").num_rows, home.read("embeddings").num_rows) == (0, 0)
+    assert result.counts["findings_too_rare"] == 3
+    assert "500 positive" in result.warnings[0]
+
+
+def test_a_rare_finding_is_named(labelled: Home, quick: Settings) -> None:
+    from pipeline.predict import cells
+
+    known = cells.read(labelled, quick)
+    assert known.left_out == ("Hernia",)
+    assert "Hernia" in known.warnings()[0]
+    assert known.counts()["findings_modelled"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"checkpoint": Path("nowhere.pt")}, InputError, "does not exist"),
+        ({"device": "cuda"}, SettingsError, "no CUDA device"),
+    ],
+)
+def test_bad_settings_are_explained(
+    labelled: Home, quick: Settings, tmp_path: Path, change: dict[str, object], error: type[CxrError], words: str
+) -> None:
+    import torch
+
+    if error is SettingsError and torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    home = Home(tmp_path / "home")
+    shutil.copytree(labelled.root, home.root)
+    with pytest.raises(error, match=words):
+        predict.run(home, quick.model_copy(update={"predict": quick.predict.model_copy(update=change)}))
+    assert not home.exists("pred_probs")
+
+
+def test_more_folds_than_patients_is_explained() -> None:
+    with pytest.raises(InputError, match="3 folds need as many patients, and 2 are kept"):
+        grouped_folds(["a", "a", "b"], np.zeros((3, 1)), 3, 0)

@@ -1,0 +1,120 @@
+"""Every registered detector, and cleanlab's own order and flags reproduced."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from cleanlab.filter import find_label_issues
+from cleanlab.rank import get_label_quality_scores, order_label_issues
+
+from pipeline.base.interfaces import DETECTORS
+from pipeline.rank.fusion import MAX_MODEL_ODDS, fuse
+
+
+def noisy_cells(n: int = 600, seed: int = 0, flip: float = 0.12) -> tuple[pd.DataFrame, np.ndarray]:
+    """Cells of one finding with a good model and labels of which `flip` are wrong; and which ones are."""
+    rng = np.random.default_rng(seed)
+    truth = rng.random(n) < 0.35
+    wrong = rng.random(n) < flip
+    pred = 1 / (1 + np.exp(-(np.where(truth, 1.6, -1.6) + rng.normal(0, 1, n))))
+    cells = pd.DataFrame(
+        {
+            "image_id": [f"i{index:04d}" for index in range(n)],
+            "finding": "Edema",
+            "given_label": np.where(truth ^ wrong, "POSITIVE", "NEGATIVE"),
+            "given_annotator": "published:nih",
+            "given": (truth ^ wrong).astype(int),
+            "p_annotators": np.where(truth ^ wrong, 0.7, 0.2),
+            "pred_prob": pred,
+            "p_positive": pred,
+            "n_against": (wrong & (rng.random(n) < 0.5)).astype(int),
+        }
+    )
+    return cells, wrong
+
+
+@pytest.mark.parametrize("name", DETECTORS.names())
+def test_contract(name: str) -> None:
+    cells, wrong = noisy_cells()
+    detector = DETECTORS.get(name)
+    before = cells.copy()
+    found = detector(cells.iloc[::-1])
+    assert list(found.index) == list(cells.index[::-1])
+    assert set(found.columns) == {"label_quality_score", "is_label_issue"}
+    assert found["label_quality_score"].between(0, 1).all()
+    assert found["is_label_issue"].dtype == bool
+    assert set(detector.needs) <= set(cells.columns)
+    pd.testing.assert_frame_equal(cells, before)
+    flagged = found["is_label_issue"].reindex(cells.index).to_numpy(bool)
+    assert wrong[flagged].mean() > 3 * wrong.mean()
+    pd.testing.assert_frame_equal(detector(cells).sort_index(), found.sort_index())
+
+
+def test_cleanlab_order_and_flags_are_cleanlabs_own() -> None:
+    cells, _ = noisy_cells(seed=1)
+    found = DETECTORS.get("cleanlab_self_confidence")(cells)
+    pred_probs = np.stack([1 - cells["pred_prob"], cells["pred_prob"]], axis=1)
+    given = cells["given"].to_numpy()
+    assert found["is_label_issue"].to_numpy().tolist() == find_label_issues(given, pred_probs).tolist()
+    np.testing.assert_array_equal(found["label_quality_score"], get_label_quality_scores(given, pred_probs, method="self_confidence"))
+    flagged = found[found["is_label_issue"]].sort_values("label_quality_score", kind="stable").index
+    ordered = order_label_issues(found["is_label_issue"].to_numpy(), given, pred_probs, rank_by="self_confidence")
+    assert flagged.tolist() == ordered.tolist()
+
+
+def test_cleanlab_judges_only_cells_with_a_probability_and_only_two_classes() -> None:
+    cells, _ = noisy_cells(seed=2)
+    cells.loc[:99, "pred_prob"] = np.nan
+    detector = DETECTORS.get("cleanlab_self_confidence")
+    found = detector(cells)
+    assert found.loc[:99, "label_quality_score"].isna().all()
+    assert not found.loc[:99, "is_label_issue"].any()
+    pd.testing.assert_frame_equal(found.loc[100:], detector(cells.loc[100:]))
+    assert detector(cells.assign(given=1))["label_quality_score"].isna().all()
+
+
+def test_a_poor_source_does_not_make_all_its_labels_issues() -> None:
+    """A label that is right in 45 % of cases is no reason to suspect this film more than the next."""
+    cells, _ = noisy_cells(n=100)
+    cells["given"], cells["p_positive"] = 1, 0.45
+    assert not DETECTORS.get("posterior_disagreement")(cells)["is_label_issue"].any()
+    cells.loc[3, "p_positive"] = 0.1
+    assert DETECTORS.get("posterior_disagreement")(cells)["is_label_issue"].to_numpy().nonzero()[0].tolist() == [3]
+
+
+def test_fusion_lets_a_skilled_model_speak_and_a_useless_one_not() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.random(800) < 0.3
+    heard = np.where(rng.random(800) < np.where(truth, 0.8, 0.1), 0.75, 0.1)
+    good = 1 / (1 + np.exp(-(np.where(truth, 1.5, -1.5) + rng.normal(0, 1, 800))))
+    useless = np.clip(rng.beta(2, 5, 800), 0.01, 0.99)
+    fused, skill = fuse(heard, good)
+    assert skill.weight > 0.8
+    assert np.mean((fused - truth) ** 2) < 0.75 * np.mean((heard - truth) ** 2)
+    still, none = fuse(heard, useless)
+    assert none.weight < 0.35
+    assert np.mean((still - truth) ** 2) < 1.02 * np.mean((heard - truth) ** 2)
+
+
+def test_fusion_ignores_a_model_that_says_the_opposite() -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.random(500) < 0.3
+    heard = np.where(truth, 0.8, 0.1)
+    inverted = np.where(truth, 0.2, 0.8) + rng.uniform(-0.1, 0.1, 500)
+    fused, skill = fuse(heard, inverted)
+    assert skill.weight == 0
+    np.testing.assert_array_equal(fused, heard)
+
+
+def test_fusion_caps_the_model_and_leaves_unmodelled_films_alone() -> None:
+    rng = np.random.default_rng(2)
+    truth = rng.random(2000) < 0.4
+    heard = np.where(truth, 0.9, 0.05)
+    sure = np.where(truth, 0.999, 0.001)
+    sure[:10] = np.nan
+    fused, _ = fuse(heard, sure)
+    np.testing.assert_array_equal(fused[:10], heard[:10])
+    odds = fused / (1 - fused) / (heard / (1 - heard))
+    assert odds.max() == pytest.approx(MAX_MODEL_ODDS, rel=1e-6)
+    assert odds.min() >= 1 / MAX_MODEL_ODDS - 1e-9
