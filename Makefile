@@ -59,17 +59,17 @@ imports: $(STAMP)  ## import-linter: layers and fences of .importlinter
 	@$(BIN)/lint-imports
 
 docs: $(STAMP)  ## rewrite the generated pages of docs/
-	@$(BIN)/python docs/generate.py docs
+	@$(BIN)/python -m docs.generate docs
 
 golden: $(STAMP)  ## rewrite tests/golden; read the diff before you commit it
-	@$(BIN)/python docs/generate.py golden
+	@$(BIN)/python -m docs.generate golden
 
 bench: $(STAMP)  ## run every benchmark; each appends to benchmarks/results
 	@for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
 new-source new-rule new-labeler new-policy new-detector new-model new-format: new-%: $(STAMP)
 	@$(BIN)/python docs/extending/new.py $* "$(NAME)"
-	@$(BIN)/python docs/generate.py docs
+	@$(BIN)/python -m docs.generate docs
 
 system:  ## Debian packages for the browser tests (needs root)
 	@.ci/system-packages.sh

@@ -289,5 +289,4 @@ def _json(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     main(sys.argv[1])

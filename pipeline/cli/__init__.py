@@ -52,7 +52,8 @@ def main() -> None:
     try:
         app()
     except CxrError as error:
-        Console(stderr=True, highlight=False).print(f"[red]error:[/red] {_plain(error.message)}\n  [bold]->[/bold] {_plain(error.remedy)}")
+        said = f"[red]error:[/red] {_plain(error.message)}\n  [bold]->[/bold] {_plain(error.remedy)}"
+        Console(stderr=True, highlight=False, soft_wrap=True).print(said)
         sys.exit(1)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline.base.labels import LabelState
 from pipeline.rank.cells import KEY
 
 _SIDES = {0: LabelState.NEGATIVE, 1: LabelState.POSITIVE}
+_COLUMNS = [*KEY, "given_label", "given_annotator", "given", "pred_prob", "label_quality_score"]
+_RIGHT = "the label is right with probability"
 _Row = Mapping[str, Any]
 
 
@@ -21,16 +24,28 @@ def reasons(ranked: pd.DataFrame, annotations: pd.DataFrame) -> list[str]:
         ranked: rows of `merge.order`.
         annotations: table `annotations`.
     """
-    issues = ranked.loc[ranked["is_label_issue"], KEY]
+    made = _bare(ranked)
+    flagged = ranked[ranked["is_label_issue"]]
     said: dict[tuple[str, str], list[_Row]] = {}
-    for row in annotations.merge(issues, on=KEY).sort_values([*KEY, "annotator"]).to_dict("records"):
-        said.setdefault((row["image_id"], row["finding"]), []).append({str(key): value for key, value in row.items()})
-    columns = ["image_id", "finding", "given_label", "given_annotator", "given", "pred_prob", "label_quality_score", "is_label_issue"]
-    rows = ({str(key): value for key, value in row.items()} for row in ranked[columns].to_dict("records"))
-    return [
-        explain(row, said.get((row["image_id"], row["finding"]), ())) if row["is_label_issue"] else f"{_given(row)}; {_quality(row)}"
-        for row in rows
-    ]
+    for row in _records(annotations.merge(flagged[KEY], on=KEY).sort_values([*KEY, "annotator"])):
+        said.setdefault((row["image_id"], row["finding"]), []).append(row)
+    for position, cell in zip(np.flatnonzero(ranked["is_label_issue"]), _records(flagged[_COLUMNS]), strict=True):
+        made[position] = explain(cell, said.get((cell["image_id"], cell["finding"]), ()))
+    return made
+
+
+def _bare(ranked: pd.DataFrame) -> list[str]:
+    """Whose label and how probable, for every row: an archive has millions, so nothing is looked up row by row."""
+    kinds = ["given_label", "given", "given_annotator"]
+    number = ranked.groupby(kinds, sort=False, observed=True).ngroup()
+    texts = [_given(row) for row in _records(ranked[kinds].drop_duplicates())]
+    rounded = np.rint(ranked["label_quality_score"].to_numpy() * 100).astype(int)
+    return [f"{texts[kind]}; {_RIGHT} {score / 100:.2f}" for kind, score in zip(number, rounded, strict=True)]
+
+
+def _records(frame: pd.DataFrame) -> Iterator[_Row]:
+    columns = [str(column) for column in frame.columns]
+    return (dict(zip(columns, values, strict=True)) for values in frame.itertuples(index=False, name=None))
 
 
 def explain(cell: _Row, said: Iterable[_Row]) -> str:
@@ -57,7 +72,7 @@ def _opinion(row: _Row) -> str:
 
 
 def _quality(cell: _Row) -> str:
-    return f"the label is right with probability {cell['label_quality_score']:.2f}"
+    return f"{_RIGHT} {cell['label_quality_score']:.2f}"
 
 
 def _is_null(value: object) -> bool:

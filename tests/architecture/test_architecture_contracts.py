@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -101,20 +99,24 @@ def test_a_policy_keeps_what_is_decided(name: str) -> None:
 
 
 def _cells(n: int = 400) -> pd.DataFrame:
-    """Cells of one finding with 10 % flipped labels and a model that is right more often than not; `flipped` marks them."""
+    """One finding: 10 % flipped labels, a good model, and a second annotator that speaks up now and then; `flipped` marks them."""
     rng = np.random.default_rng(0)
     truth = rng.random(n) < 0.4
     flipped = rng.random(n) < 0.1
+    given = truth ^ flipped
     pred_prob = 1 / (1 + np.exp(-(np.where(truth, 2.0, -2.0) + rng.normal(0, 1, n))))
+    second = truth ^ (rng.random(n) < 0.1)
     return pd.DataFrame(
         {
             "image_id": [f"i{index:04d}" for index in range(n)],
             "finding": "Edema",
-            "given": (truth ^ flipped).astype(np.int64),
+            "given_label": np.where(given, "POSITIVE", "NEGATIVE"),
+            "given_annotator": "published:sample",
+            "given": given.astype(np.int64),
             "p_positive": pred_prob,
-            "p_annotators": 0.4,
+            "p_annotators": np.where(given, 0.7, 0.1),
             "pred_prob": pred_prob,
-            "n_against": 0,
+            "n_against": ((second != given) & (rng.random(n) < 0.5)).astype(np.int64),
             "flipped": flipped,
         },
         index=np.arange(n) * 3,
@@ -136,19 +138,15 @@ def test_a_detector_scores_planted_errors_below_sound_labels(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", runnable(MODELS))
-def test_a_model_answers_logits_and_vectors_and_learns(name: str) -> None:
+def test_a_model_answers_logits_and_vectors(name: str) -> None:
     import torch
 
-    torch.manual_seed(0)
-    build: Callable[..., Any] = MODELS.get(name)
-    network = build(3, 1)
-    logits, vectors = network(torch.rand(2, 1, 64, 64))
+    network = MODELS.get(name)(3, 1).eval()
+    with torch.inference_mode():
+        logits, vectors = network(torch.rand(2, 1, 64, 64))
     assert logits.shape == (2, 3)
-    assert vectors.ndim == 2
+    assert vectors.shape == (2, network.head.in_features)
     assert torch.isfinite(logits).all()
-    logits.square().sum().backward()
-    assert all(weight.grad is not None for weight in network.parameters())
-    assert "in_channels" in inspect.signature(build).parameters
 
 
 @pytest.mark.parametrize("name", FORMATS.names())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def stand(source: Home, monkeypatch: pytest.MonkeyPatch) -> Stand:
 def instance(monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInstance:
     """The instance of every `run_path` of the test, in memory."""
     made = dg.DagsterInstance.ephemeral()
-    monkeypatch.setattr(definitions, "_instance", lambda home: made)
+    monkeypatch.setattr(definitions, "_instance", lambda home: nullcontext(made))
     return made
 
 

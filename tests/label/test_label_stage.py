@@ -162,9 +162,8 @@ def test_uncertain_survives_and_a_blank_never_becomes_negative(tmp_path: Path) -
     schema = pa.schema([pa.field(c.name, c.type) for c in tables.BY_NAME["reports"].columns])
     made.write("reports", pa.Table.from_pylist(rows, schema=schema))
     label.run(made, settings('label.unmentioned="ignore"'))
-    effusion = frame(
-        made, "SELECT DISTINCT given_label, state, given_target FROM labels WHERE finding = 'Pleural Effusion' AND n_annotators > 0"
-    )
+    columns = "SELECT DISTINCT given_label, state, given_target FROM labels"
+    effusion = frame(made, f"{columns} WHERE finding = 'Pleural Effusion' AND n_annotators > 0")
     assert effusion["given_label"].tolist() == ["UNCERTAIN"]
     assert effusion["state"].tolist() == ["UNCERTAIN"]
     assert effusion["given_target"].isna().all()
@@ -205,9 +204,8 @@ def test_a_crash_is_an_error_that_names_report_and_labeler(tmp_path: Path, name:
 def test_a_verdict_overrides_and_shows_and_the_given_label_stays(tmp_path: Path) -> None:
     made = tiny_home(tmp_path / "home", patients=10, seed=5)
     label.run(made, settings())
-    before = frame(made, "SELECT * FROM labels WHERE finding = 'Cardiomegaly' AND given_label = 'POSITIVE' ORDER BY image_id LIMIT 1").iloc[
-        0
-    ]
+    hearts = "SELECT * FROM labels WHERE finding = 'Cardiomegaly'"
+    before = frame(made, f"{hearts} AND given_label = 'POSITIVE' ORDER BY image_id").iloc[0]
     verdicts.append(made, [verdicts.Verdict(before["image_id"], "Cardiomegaly", "NEGATIVE", "ravqp4dgfkzmpzm7d")])
     label.run(made, settings())
     after = frame(made, f"{hearts} AND image_id = '{before['image_id']}'").iloc[0]

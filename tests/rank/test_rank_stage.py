@@ -54,7 +54,7 @@ def annotation(film: str, annotator: str, state: str, evidence: str | None = Non
 
 @pytest.fixture
 def build(tmp_path: Path) -> Callable[..., tuple[Home, np.ndarray, list[str]]]:
-    """A home with noisy labels: one flip in eight; the report is right; the model is good or useless."""
+    """A home with noisy labels: one flip in eight; the report is right; the model is good, inverted, useless or absent."""
 
     def made(*, model: str = "good", reports: bool = True, seed: int = 0) -> tuple[Home, np.ndarray, list[str]]:
         home = tiny_home(tmp_path / "home", patients=60, seed=seed)
@@ -72,7 +72,7 @@ def build(tmp_path: Path) -> Callable[..., tuple[Home, np.ndarray, list[str]]]:
                 for film, t in zip(films, truth, strict=True)
             ]
         lay(home, "annotations", said)
-        signal = np.where(truth, 1.5, -1.5) if model == "good" else np.zeros(len(films))
+        signal = np.where(truth, 1.5, -1.5) * {"good": 1, "inverted": -1}.get(model, 0)
         prob = 1 / (1 + np.exp(-(signal + rng.normal(0, 1, len(films)))))
         rows = [
             {"image_id": film, "finding": FINDING, "model": "m", "fold": 0, "logit": 0.0, "pred_prob": float(q)}
@@ -110,15 +110,19 @@ def test_conflicts_come_first_and_say_so_in_words(build: Callable[..., tuple[Hom
     assert "the model's probability is 0." in missed["reason"]
 
 
-def test_a_useless_model_is_not_heard_and_that_is_said(build: Callable[..., tuple[Home, np.ndarray, list[str]]]) -> None:
-    for seed in range(5):
-        home, wrong, films = build(model="useless", seed=seed)
-        result = rank.run(home, settings())
-        assert ap(home, wrong, films) > 0.9
-        told = " ".join(result.warnings)
-        rows = home.read("label_issues").to_pylist()
-        assert (f"not heard: {FINDING}" in told) == (all("cleanlab_self_confidence" not in row["detectors"] for row in rows))
-        break
+def test_a_useless_model_changes_little(build: Callable[..., tuple[Home, np.ndarray, list[str]]]) -> None:
+    home, wrong, films = build(model="useless")
+    rank.run(home, settings())
+    assert ap(home, wrong, films) > 0.9
+
+
+def test_a_misleading_model_is_not_heard_and_that_is_said(build: Callable[..., tuple[Home, np.ndarray, list[str]]]) -> None:
+    home, wrong, films = build(model="inverted")
+    result = rank.run(home, settings())
+    assert any(warning.endswith(f"not heard: {FINDING}") for warning in result.warnings)
+    rows = home.read("label_issues").to_pylist()
+    assert all("cleanlab_self_confidence" not in row["detectors"] and row["pred_prob"] is not None for row in rows)
+    assert ap(home, wrong, films) == 1
 
 
 def test_a_missing_input_disables_a_detector_visibly(build: Callable[..., tuple[Home, np.ndarray, list[str]]]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pyarrow as pa
 import pytest
 from factories import tiny_home
 
-from pipeline import split
+from pipeline import split, write
 from pipeline.base import tables
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
@@ -133,6 +134,16 @@ def curated(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return curated_home(tmp_path_factory.mktemp("curated") / "home")
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small home with a release, to be copied."""
+    home = curated_home(tmp_path_factory.mktemp("template") / "home", 12)
+    write.run(home, Settings())
+    return home.root
+
+
 @pytest.fixture
-def own(tmp_path: Path) -> Home:
-    return curated_home(tmp_path / "home", 12)
+def own(template: Path, tmp_path: Path) -> Home:
+    """A released home that the test may spoil."""
+    shutil.copytree(template, tmp_path / "home")
+    return Home(tmp_path / "home")
