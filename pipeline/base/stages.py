@@ -53,7 +53,7 @@ STAGES: tuple[Stage, ...] = (
         ("label",),
     ),
     Stage("predict", "patient-grouped out-of-fold predictions", ("images", "groups", "labels"), ("predict", "seed")),
-    Stage("rank", "which given labels are probably wrong", ("labels", "annotations", "mentions", "pred_probs", "groups"), ("rank", "seed")),
+    Stage("rank", "which given labels are probably wrong", ("labels", "annotations", "pred_probs"), ("rank", "label", "seed")),
     Stage("review", "human decisions", ("label_issues", "labels"), ()),
     Stage("split", "train, validate and test by group", ("groups", "instances", "images"), ("split",)),
     Stage(
@@ -113,6 +113,7 @@ def execute(name: str, home: Home, settings: Settings, export: Path | None = Non
     result = run(home, settings, *extra)
     seconds = time.perf_counter() - started
     _save(home, stage, fingerprint, result)
+    home.publish_catalogue()
     return Done(name, result, seconds, skipped=False)
 
 

@@ -47,14 +47,14 @@ def judge(cells: pd.DataFrame, detectors: Mapping[str, IssueDetector]) -> Judged
             flags[name].loc[part.index] = found["is_label_issue"]
             if name == leader:
                 score.loc[part.index] = found["label_quality_score"]
-    return Judged(cells.assign(label_quality_score=score, detectors=_names(flags)), disabled)
+    return Judged(cells.assign(label_quality_score=score, detectors=_names(flags, cells.index)), disabled)
 
 
-def _names(flags: Mapping[str, pd.Series]) -> list[list[str]]:
+def _names(flags: Mapping[str, pd.Series], index: pd.Index) -> pd.Series:
     """The detectors that flagged each cell. Few combinations occur, so each is made once."""
     number = sum(flag.to_numpy(np.int64) << bit for bit, flag in enumerate(flags.values()))
     combinations = {code: [name for bit, name in enumerate(flags) if code >> bit & 1] for code in np.unique(number)}
-    return [combinations[code] for code in np.asarray(number)]
+    return pd.Series([combinations[code] for code in np.asarray(number)], index, dtype=object)
 
 
 def order(judged: pd.DataFrame, max_issue_share: float) -> pd.DataFrame:

@@ -63,7 +63,7 @@ def sentence(text: str, slots: Mapping[str, str], rng: np.random.Generator) -> s
         options = match[1].split("|")
         text = text[: match.start()] + options[int(rng.integers(len(options)))] + text[match.end() :]
     text = _SLOT.sub(lambda slot: slots[slot[1]], text)
-    text = re.sub(r"\b([Aa]) (?=[aeiouAEIOU8])", r"\1n ", re.sub(r"\s+", " ", text)).strip().replace(" .", ".").replace(" ,", ",")
+    text = re.sub(r"\b([Aa]) (?=[aeiouAEIOU8]|1[18] )", r"\1n ", re.sub(r"\s+", " ", text)).strip().replace(" .", ".").replace(" ,", ",")
     return text[:1].upper() + text[1:]
 
 

@@ -60,7 +60,7 @@ def require(home: Home, names: tuple[str, ...] = tables.VIEW_READS["curated"]) -
 
 def findings_of(home: Home) -> tuple[str, ...]:
     """Findings of the dataset, in the order of `findings.NAMES`."""
-    found = set(home.sql("SELECT DISTINCT finding FROM labels").column("finding").to_pylist())
+    found = set(home.read("labels", ["finding"]).column("finding").unique().to_pylist())
     return tuple(name for name in findings.NAMES if name in found)
 
 

@@ -53,6 +53,12 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_pages_named_in_code_exist() -> None:
+    code = [path for folder in ("pipeline", "assets", "labelers", "models") for path in (ROOT / folder).rglob("*.py")]
+    named = {name for path in code for name in re.findall(r"docs/[\w/-]+\.md", path.read_text(encoding="utf-8"))}
+    assert {name for name in named if not (ROOT / name).is_file()} == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_commands_in_the_docs_exist(page: Path) -> None:
     for line in _shell_lines(page.read_text(encoding="utf-8")):

@@ -16,7 +16,7 @@ from pipeline.base.storage import Home
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    return tiny_home(tmp_path / "home", patients=4)
+    return tiny_home(tmp_path / "home", patients=12)
 
 
 @pytest.mark.parametrize("table", ["files", "instances", "published_labels", "decodings", "images", "groups"])

@@ -111,7 +111,7 @@ def test_a_crash_leaves_its_words_in_private_alone(stand: Any, tmp_path: Path, e
 
 def test_a_broken_contract_stops_what_follows(stand: Any, instance: dg.DagsterInstance, tmp_path: Path, export: Path) -> None:
     stand.after["collect"] = lambda home: home.write("files", tables.empty("files"))
-    with pytest.raises(TableError, match=r"table instances: file_id: \d+ rows are not in files.file_id"):
+    with pytest.raises(TableError, match=r"instances.file_id: \d+ rows are not in files.file_id"):
         run_path(tmp_path / "home", export, until="decode")
     assert stand.ran == ["collect"]
 
