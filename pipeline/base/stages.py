@@ -27,6 +27,7 @@ class Stage:
         reads: tables it reads; what it writes is declared in `tables`.
         settings: sections of the settings that shape its tables.
         always: True for a stage that looks at the outside world and decides itself what is new.
+        private: files below HOME/private that it reads besides, as patterns.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Stage:
     reads: tuple[str, ...]
     settings: tuple[str, ...]
     always: bool = False
+    private: tuple[str, ...] = ()
 
     @property
     def writes(self) -> tuple[str, ...]:
@@ -51,22 +53,29 @@ STAGES: tuple[Stage, ...] = (
         "read reports, gather annotators, reconcile to a posterior",
         ("files", "instances", "reports", "published_labels", "images", "groups"),
         ("label",),
+        private=("verdicts/*.parquet",),
     ),
     Stage("predict", "patient-grouped out-of-fold predictions", ("images", "groups", "labels"), ("predict", "seed")),
     Stage("rank", "which given labels are probably wrong", ("labels", "annotations", "pred_probs"), ("rank", "label", "seed")),
-    Stage("review", "human decisions", ("label_issues", "labels"), ()),
-    Stage("split", "train, validate and test by group", ("groups", "instances", "images"), ("split",)),
+    Stage("review", "human decisions", ("label_issues", "labels"), (), private=("verdicts/*.parquet",)),
+    Stage(
+        "split",
+        "train, validate and test by group",
+        ("groups", "instances", "images", "labels"),
+        ("split",),
+        private=("official_splits.parquet",),
+    ),
     Stage(
         "validate",
         "train on given and on cleaned labels, score both on the same truth",
-        ("images", "instances", "groups", "labels", "label_issues", "splits"),
+        ("images", "instances", "groups", "annotations", "labels", "label_issues", "splits"),
         ("predict", "validate", "seed"),
     ),
     Stage(
         "write",
         "release: tables, dataset card, metadata, checksums",
         tuple(t.name for t in tables.PUBLISHED if t.stage != "write"),
-        ("write",),
+        tuple(field.alias or name for name, field in Settings.model_fields.items()),
     ),
 )
 BY_NAME: dict[str, Stage] = {stage.name: stage for stage in STAGES}
@@ -119,12 +128,12 @@ def execute(name: str, home: Home, settings: Settings, export: Path | None = Non
 
 def _fingerprint(stage: Stage, home: Home, settings: Settings) -> str:
     chosen = settings.model_dump(mode="json", by_alias=True)
-    verdicts = sorted(path.name for path in (home.private / "verdicts").glob("*.parquet"))
+    private = sorted(path for pattern in stage.private for path in home.private.glob(pattern))
     return provenance.digest(
         {
             "settings": {key: chosen[key] for key in stage.settings if key in chosen},
             "inputs": {table: home.table_digest(table) for table in stage.reads},
-            "verdicts": verdicts if stage.name in ("label", "review") else [],
+            "private": [(path.name, provenance.file_sha256(path)) for path in private],
             "code": provenance.code_digest(),
             "versions": provenance.versions(),
         }
