@@ -209,7 +209,7 @@ class Home:
         """
         with duckdb.connect() as connection:
             # Readers see the published tables alone: no attached files, no network, no settings.
-            connection.execute(self.views_sql())
+            connection.execute(self.views_sql(comments=False))
             connection.execute(f"SET allowed_directories = ['{_quote(self.tables)}']")
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
@@ -222,11 +222,12 @@ class Home:
                 raise InputError(f"the query does not run: {error}", 'list the tables with: cxr sql "SHOW TABLES"') from error
         return found
 
-    def views_sql(self, base: str | None = None) -> str:
+    def views_sql(self, base: str | None = None, *, comments: bool = True) -> str:
         """CREATE VIEW and COMMENT statements for every table that exists.
 
         Args:
             base: folder of the tables as the client sees it; absolute when None.
+            comments: whether tables and columns carry their sentences; they take longer than the views.
         """
         folder = _quote(base if base is not None else str(self.tables))
         lines: list[str] = []
@@ -241,7 +242,8 @@ class Home:
             if all(self.exists(read) for read in tables.VIEW_READS[name]) and self.parts("images"):
                 select = re.sub(r"\s+", " ", query).strip()
                 lines += [f"CREATE OR REPLACE VIEW {name} AS {select};", f"COMMENT ON VIEW {name} IS '{_quote(doc)}';"]
-        return "\n".join(lines) + "\n"
+        kept = lines if comments else [line for line in lines if line.startswith("CREATE")]
+        return "\n".join(kept) + "\n"
 
     def publish_catalogue(self) -> None:
         """Write `views.sql` (open DuckDB in HOME and read it) and `curated.duckdb` (opens anywhere on this machine)."""

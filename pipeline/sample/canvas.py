@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +17,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]
-Group = tuple[Sequence[Points], float, float]
+Lines = Sequence[Points] | Points
+Group = tuple[Lines, float, float]
 _SUBPIXEL_BITS = 4
 
 
@@ -64,7 +66,7 @@ class Canvas:
 
     def _fixed_point(self, points: Points) -> npt.NDArray[np.int32]:
         placed = points @ self.matrix[:, :2].T + self.matrix[:, 2]
-        return np.rint(placed * 2**_SUBPIXEL_BITS).astype(np.int32)
+        return np.asarray(np.rint(placed * 2**_SUBPIXEL_BITS), np.int32)
 
     def fill(self, *outlines: Points, blur: float = 0.0) -> Floats:
         """1 inside the outlines (each (n, 2)), 0 outside, with an edge blurred by `blur` body units."""
@@ -80,12 +82,12 @@ class Canvas:
         """
         mask = np.zeros((self.height, self.width), np.uint8)
         for lines, width, level in groups:
-            placed = [self._fixed_point(line) for line in lines]
+            placed = list(self._fixed_point(lines)) if isinstance(lines, np.ndarray) else [self._fixed_point(line) for line in lines]
             thick = max(1, round(width * self.scale_px))
             cv2.polylines(mask, placed, False, round(255 * level), thick, cv2.LINE_AA, _SUBPIXEL_BITS)
         return soften(mask.astype(np.float32) / 255, blur * self.scale_px)
 
-    def stroke(self, lines: Sequence[Points], width: float, blur: float = 0.0) -> Floats:
+    def stroke(self, lines: Lines, width: float, blur: float = 0.0) -> Floats:
         """Lines of one width (body units) at level 1."""
         return self.strokes([(lines, width, 1.0)], blur)
 
@@ -105,10 +107,10 @@ class Canvas:
         return bump
 
 
-def soften(image: Floats, sigma_px: float) -> Floats:
+def soften(image: npt.NDArray[Any], sigma_px: float) -> Floats:
     """Gaussian blur; a wide one is taken on a smaller grid, where nothing is lost and much time won."""
     if sigma_px < 0.3:
-        return image
+        return image.astype(np.float32, copy=False)
     if sigma_px > 6:
         height, width = image.shape
         small = cv2.resize(image, (max(width // 4, 1), max(height // 4, 1)), interpolation=cv2.INTER_AREA)

@@ -19,7 +19,11 @@ def pacemaker(scene: Scene, rng: np.random.Generator, side: int) -> None:
     at = np.array([side * (0.86 + 0.1 * rng.random()), -0.55 + 0.06 * rng.standard_normal()])
     turn, radius = rng.uniform(-0.4, 0.4), 0.125 + 0.02 * rng.random()
     angles = np.linspace(0, 2 * np.pi, 28)
-    shape = radius * np.column_stack([np.cos(angles), 0.85 * np.sin(angles)]) / (np.abs(np.cos(angles)) ** 4 + np.abs(np.sin(angles)) ** 4)[:, None] ** 0.25
+    shape = (
+        radius
+        * np.column_stack([np.cos(angles), 0.85 * np.sin(angles)])
+        / (np.abs(np.cos(angles)) ** 4 + np.abs(np.sin(angles)) ** 4)[:, None] ** 0.25
+    )
     spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     can = scene.fine.fill(at + shape @ spin.T, blur=0.004)
     inner = scene.fine.fill(at + 0.55 * shape @ spin.T, blur=0.008)
@@ -70,7 +74,6 @@ def sternal_wires(scene: Scene, rng: np.random.Generator, side: int) -> None:
         centre = np.array([0.02 * rng.standard_normal(), y])
         loops.append(centre + np.column_stack([0.055 * np.cos(angles), 0.028 * np.sin(angles) + 0.01 * np.cos(2 * angles)]))
     clips = [np.array([(x, y), (x + 0.03, y + 0.012)]) for x, y in rng.uniform((0.1, -0.2), (0.4, 0.35), (int(rng.integers(0, 7)), 2))]
-    count = len(loops) + len(clips)
     scene.sharp += 0.42 * scene.fine.stroke([*loops, *clips], 0.011, blur=0.003)
 
 
@@ -96,5 +99,3 @@ KINDS: dict[str, Callable[[Scene, np.random.Generator, int], None]] = {
 def draw_device(scene: Scene, lesion: Lesion) -> None:
     """Draw one device; its seed places it the same in every study."""
     KINDS[lesion.kind](scene, np.random.default_rng(lesion.seed), lesion.side or 1)
-
-

@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import (
+    UID,
     ComputedRadiographyImageStorage,
     DeflatedExplicitVRLittleEndian,
     DigitalXRayImageStorageForPresentation,
@@ -31,9 +32,9 @@ from pipeline.base.errors import PluginError
 from pipeline.sample.canvas import Floats
 from pipeline.sample.people import Study, names
 
-Stored = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Stored = npt.NDArray[np.unsignedinteger[Any]]
 IMPLEMENTATION_UID = "2.25.188253690275811206487613590416281541027"
-SYNTAXES: dict[str, str] = {
+SYNTAXES: dict[str, UID] = {
     "explicit": ExplicitVRLittleEndian,
     "implicit": ImplicitVRLittleEndian,
     "deflated": DeflatedExplicitVRLittleEndian,
@@ -91,8 +92,7 @@ def stored_values(film: Floats, encoding: Encoding) -> Stored:
         seen = (seen - 0.5) * encoding.width + encoding.centre
     elif encoding.shown == "voi_lut":
         seen = seen ** (1 / encoding.gamma)
-    values = np.clip(np.rint(seen * highest), 0, highest)
-    return values.astype(np.uint8) if encoding.bits == 8 else values.astype(np.uint16)
+    return np.asarray(np.clip(np.rint(seen * highest), 0, highest), np.uint8 if encoding.bits == 8 else np.uint16)
 
 
 def header(study: Study) -> Dataset:
@@ -171,7 +171,7 @@ def file_bytes(dataset: Dataset, encoding: Encoding) -> bytes:
     return out.getvalue()
 
 
-def _gdcm_frame(dataset: Dataset, syntax: str) -> bytes:
+def _gdcm_frame(dataset: Dataset, syntax: UID) -> bytes:
     """One compressed frame.
 
     Raises:

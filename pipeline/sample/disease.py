@@ -57,9 +57,13 @@ class Profile:
 
 PROFILES: dict[str, Profile] = {
     "well": Profile(0.42, (0.03, 0.02, 0.02, 0.02, 0.00, 0.05, 0.04, 0.04), 0.5, 0.10, {"port": 1, "pacemaker": 2, "sternal wires": 2}),
-    "cardiac": Profile(0.20, (0.70, 0.45, 0.02, 0.06, 0.48, 0.20, 0.02, 0.42), 0.3, 0.45, {"pacemaker": 3, "sternal wires": 3, "central line": 1}),
+    "cardiac": Profile(
+        0.20, (0.70, 0.45, 0.02, 0.06, 0.48, 0.20, 0.02, 0.42), 0.3, 0.45, {"pacemaker": 3, "sternal wires": 3, "central line": 1}
+    ),
     "infected": Profile(0.16, (0.10, 0.28, 0.02, 0.85, 0.05, 0.25, 0.03, 0.16), 0.8, 0.40, {"central line": 3, "port": 1, "tube": 1}),
-    "critical": Profile(0.12, (0.25, 0.45, 0.36, 0.30, 0.30, 0.50, 0.03, 0.92), 0.4, 0.92, {"tube": 4, "central line": 4, "sternal wires": 1}),
+    "critical": Profile(
+        0.12, (0.25, 0.45, 0.36, 0.30, 0.30, 0.50, 0.03, 0.92), 0.4, 0.92, {"tube": 4, "central line": 4, "sternal wires": 1}
+    ),
     "tumour": Profile(0.10, (0.08, 0.25, 0.08, 0.12, 0.03, 0.20, 0.80, 0.45), 0.3, 0.20, {"port": 4, "central line": 1}),
 }
 _LASTING = {"Cardiomegaly", "Lung Lesion"}
@@ -128,7 +132,9 @@ def _devices(profile: Profile, rng: np.random.Generator) -> list[Lesion]:
     number = 1 + int(rng.random() < 0.35)
     kinds = rng.choice(list(profile.devices), size=min(number, len(weights)), replace=False, p=weights / weights.sum())
     return [
-        Lesion(SUPPORT_DEVICES, 1.0, int(rng.choice(SIDES)), seed=int(rng.integers(2**31)), kind=str(kind)) for kind in sorted(kinds) if kind in KINDS
+        Lesion(SUPPORT_DEVICES, 1.0, int(rng.choice(SIDES)), seed=int(rng.integers(2**31)), kind=str(kind))
+        for kind in sorted(kinds)
+        if kind in KINDS
     ]
 
 

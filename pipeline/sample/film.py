@@ -124,15 +124,15 @@ class Darkroom:
         """Attenuation (fine grid) to displayed grey values."""
         height, width = depth.shape
         clutter = crop(self._tile, height, width, rng)
-        beam = cv2.exp(-1.55 * np.maximum(depth + 0.018 * clutter * (depth > 0.05), 0))
+        beam = np.exp(-1.55 * np.maximum(depth + 0.018 * clutter * (depth > 0.05), 0))
         beam = beam * (1 - technique.scatter) + technique.scatter * soften(beam, 0.09 * width)
         grain = rng.standard_normal((height, width), dtype=np.float32)
         grain = 0.6 * grain + 0.4 * 2.2 * soften(grain, 0.9)
         beam = beam + technique.noise * np.sqrt(beam) * 0.6 * grain
-        seen = -cv2.log(np.maximum(beam, 0.004)) / 1.55
-        film = 1 / (1 + cv2.exp(-(seen - 1.0 + technique.exposure * 0.6) * 2.5 * technique.contrast))
-        film = np.asarray(np.clip((film - 0.075) / 0.87, 0, 1), np.float32)
-        return np.asarray(np.clip(_mark(_collimate(film, technique), technique, rng), 0, 1), np.float32)
+        seen = -np.log(np.maximum(beam, 0.004)) / 1.55
+        film = 1 / (1 + np.exp(-(seen - 1.0 + technique.exposure * 0.6) * 2.5 * technique.contrast))
+        film = np.clip((film - 0.075) / 0.87, 0, 1)
+        return np.asarray(np.clip(_mark(_collimate(np.asarray(film, np.float32), technique), technique, rng), 0, 1), np.float32)
 
 
 def _canvas(technique: Technique) -> Canvas:
@@ -156,7 +156,9 @@ def _mark(film: Floats, technique: Technique, rng: np.random.Generator) -> Float
         column = int(width * (rng.uniform(0.88, 0.93) if technique.marker == "L" else rng.uniform(0.04, 0.08)))
         _write(film, technique.marker, (column, int(height * rng.uniform(0.07, 0.2))), rng.uniform(0.6, 0.95))
     if technique.view == "AP" and rng.random() < 0.5:
-        _write(film, str(rng.choice(["PORTABLE", "AP", "AP ERECT", "SUPINE"])), (int(width * rng.uniform(0.03, 0.7)), int(height * 0.97)), 0.42)
+        _write(
+            film, str(rng.choice(["PORTABLE", "AP", "AP ERECT", "SUPINE"])), (int(width * rng.uniform(0.03, 0.7)), int(height * 0.97)), 0.42
+        )
     return film
 
 

@@ -35,8 +35,8 @@ def _trunk(body: Anatomy) -> Points:
     front, back = -0.92 - 0.2 * body.bulk, 0.98 + 0.12 * body.bulk
     chest = (front - 0.25 * body.breast, 0.1)
     return curve(
-        (-0.20, -2.4), (-0.25, -1.5), (-0.55, -1.15), chest, (front, 0.6), (front - 0.1, 2.4), (back - 0.15, 2.4), (back, 0.4), (back, -0.5),
-        (0.7, -1.3), (0.40, -2.4), closed=True,
+        (-0.20, -2.4), (-0.25, -1.5), (-0.55, -1.15), chest, (front, 0.6), (front - 0.1, 2.4), (back - 0.15, 2.4), (back, 0.4),
+        (back, -0.5), (0.7, -1.3), (0.40, -2.4), closed=True,
     )  # fmt: skip
 
 

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.sample import anatomy
 from pipeline.sample.anatomy import SIDES
-from pipeline.sample.canvas import Floats, crop, curve, mirrored, soften
+from pipeline.sample.canvas import Floats, Points, crop, curve, mirrored, soften
 from pipeline.sample.scene import Scene
 
 
@@ -51,7 +52,7 @@ def effusion(scene: Scene, lesion: Lesion, tile: Floats) -> None:
     """Fluid with a meniscus: a blunted angle first, then a level that climbs along the wall."""
     del tile
     x, y = scene.coarse.grid
-    dome, angle = anatomy.diaphragm(scene.body, lesion.side, scene.raised)
+    _, angle = anatomy.diaphragm(scene.body, lesion.side, scene.raised)
     level = angle - 0.10 - 0.62 * lesion.severity**1.3
     climb = 0.05 + 0.24 * lesion.severity
     lateral = np.clip((lesion.side * x - 0.25) / 0.7, 0, 1)
@@ -89,7 +90,7 @@ def pneumothorax(scene: Scene, lesion: Lesion, tile: Floats) -> None:
     scene.sharp += 0.12 * scene.fine.stroke([line], 0.010, blur=0.004)
 
 
-def _longest(line: Floats | np.ndarray, keep: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _longest(line: Points, keep: npt.NDArray[np.bool_]) -> Points:
     """The kept part of a closed line that crosses its start."""
     start = int(np.argmin(keep))
     rolled, kept = np.roll(line, -start, axis=0), np.roll(keep, -start)

@@ -79,12 +79,12 @@ def publish(
 
 def _seen(severity: Floats, says: Sequence[str]) -> Floats:
     weight = 1 / (1 + np.exp(-6 * (severity - 0.35)))
-    return weight * np.array([{"POSITIVE": 1.6, "UNCERTAIN": 1.1}.get(state, 0.7) for state in says])
+    return np.asarray(weight * [{"POSITIVE": 1.6, "UNCERTAIN": 1.1}.get(state, 0.7) for state in says], np.float64)
 
 
 def _mistakable(present: Sequence[Mapping[str, float]], says: Sequence[str], declared: Declared) -> Floats:
     weight = np.array([1 + 3 * sum(name in study for name in declared.confused_with) for study in present], np.float64)
-    return weight * np.array([{"POSITIVE": 4.0, "UNCERTAIN": 3.0, "NEGATIVE": 0.8}.get(state, 1.0) for state in says])
+    return np.asarray(weight * [{"POSITIVE": 4.0, "UNCERTAIN": 3.0, "NEGATIVE": 0.8}.get(state, 1.0) for state in says], np.float64)
 
 
 def rates(weights: Floats, mean: float) -> Floats:

@@ -110,6 +110,10 @@ class Numbers:
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng, self._used = rng, set[int]()
 
+    def reserve(self, numbers: list[str]) -> None:
+        """Mark numbers as used."""
+        self._used.update(map(int, numbers))
+
     def draw(self) -> str:
         """The next number."""
         while (number := int(self._rng.integers(10_000_000, 99_999_999))) in self._used:

@@ -26,6 +26,8 @@ _STRENGTH = {UNMENTIONED: 0, NEGATIVE: 1, UNCERTAIN: 2, POSITIVE: 3}
 _RIGHT_LOBES, _LEFT_LOBES = ("right upper lobe", "right middle lobe", "right lower lobe"), ("left upper lobe", "lingula", "left lower lobe")
 _ORDER = ("Cardiomegaly", "Edema", "Consolidation", "Pneumonia", "Atelectasis", "Mass", "Nodule", "Pleural Effusion", "Pneumothorax")
 
+_OPAQUE = ("Consolidation", "Atelectasis", "Pneumonia", "Edema", "Mass", "Nodule")
+
 
 @cache
 def phrases() -> dict[str, Any]:
@@ -80,18 +82,28 @@ def slots_of(lesions: Sequence[Lesion], rng: np.random.Generator) -> dict[str, s
     zone = f"{side} {('upper', 'mid', 'lower')[third]} {rng.choice(['lung zone', 'lung', 'lung field'])}"
     base = "lung bases" if both else f"{side} {rng.choice(['base', 'lung base'])}"
     words = {
-        "size": size, "degree": degree, "side": "bilateral" if both else side, "lobe": lobe, "zone": zone, "base": base,
-        "is": "are" if both else "is", "s": "s" if both else "", "a": "" if both else "a ",
-        "mm": str(int(8 + 20 * lesion.severity)), "cm": f"{3.2 + 3 * lesion.severity:.1f}",
-    }  # fmt: skip
+        "size": size,
+        "degree": degree,
+        "side": "bilateral" if both else side,
+        "lobe": lobe,
+        "zone": zone,
+        "base": base,
+        "hemithorax": "lower hemithoraces" if both else f"{side} hemithorax",
+        "is": "are" if both else "is",
+        "s": "s" if both else "",
+        "a": "" if both else "a ",
+        "mm": str(int(8 + 20 * lesion.severity)),
+        "cm": f"{3.2 + 3 * lesion.severity:.1f}",
+    }
     capital = {f"{name.capitalize()}_cap": word for name, word in words.items()}
     return {**words, **capital, "A": words["a"], "Mm": words["mm"], "degree_ly": {"marked": "markedly"}.get(degree, degree + "ly")}
 
 
-def lesions_of(finding: str, lesions: Sequence[Lesion], rng: np.random.Generator) -> list[Lesion]:
-    """Lesions of a finding; one invented, small, where the radiologist sees what is not there."""
+def lesions_of(finding: str, study: Study) -> list[Lesion]:
+    """Lesions of a finding; one invented, always the same, where the radiologist sees what is not there."""
     drawn = {"Pneumonia": "Consolidation", "Nodule": "Lung Lesion", "Mass": "Lung Lesion"}.get(finding, finding)
-    found = [one for one in lesions if one.finding == drawn and (drawn != "Lung Lesion" or one.kind == finding)]
+    found = [one for one in study.lesions if one.finding == drawn and (drawn != "Lung Lesion" or one.kind == finding)]
+    rng = np.random.default_rng([study.seed, 6, _ORDER.index(finding)])
     side = int(rng.choice([-1, 1]))
     return found or [Lesion(drawn, 0.3, side, (0.5, float(rng.uniform(-0.5, 0.4))))]
 
@@ -105,7 +117,7 @@ def findings_text(study: Study, plan: Mapping[str, str], wording: Wording) -> li
     for pair, frames in phrases()["together"].items():
         names = pair.split("+")
         if open_.issuperset(names) and all(plan[name] == UNCERTAIN for name in names) and rng.random() < 0.85:
-            slots = slots_of(lesions_of(names[-1], study.lesions, rng), rng)
+            slots = slots_of(lesions_of(names[-1], study), rng)
             out.append(wording.write(frames, slots, **dict.fromkeys(names, UNCERTAIN)))
             open_.difference_update(names)
     out += [_one(study, name, plan[name], wording) for name in _ORDER if name in open_]
@@ -118,7 +130,7 @@ def findings_text(study: Study, plan: Mapping[str, str], wording: Wording) -> li
 
 
 def _one(study: Study, name: str, state: str, wording: Wording) -> str:
-    rng, here = wording.rng, lesions_of(name, study.lesions, wording.rng)
+    rng, here = wording.rng, lesions_of(name, study)
     slots = slots_of(here, rng)
     earlier = [one for one in study.before or () if one.finding == here[0].finding]
     if state == POSITIVE and earlier and rng.random() < 0.6:
@@ -160,9 +172,9 @@ def _denials(study: Study, plan: Mapping[str, str], wording: Wording) -> list[st
         out.append(_list(listable, wording))
         todo = [name for name in todo if name not in listable]
     out += [_alone(name, plan, wording) for name in todo]
-    if not {"Consolidation", "Atelectasis", "Pneumonia", "Edema", "Mass", "Nodule"} & {n for n, s in plan.items() if s in (POSITIVE, UNCERTAIN)}:
-        if wording.says.get("Lung Opacity") is None and rng.random() < 0.2:
-            out.append(wording.write(frames["absent"]["Opacity"], {}, **{"Lung Opacity": NEGATIVE}))
+    hazy = any(plan[name] in (POSITIVE, UNCERTAIN) for name in _OPAQUE) or "Lung Opacity" in wording.says
+    if not hazy and rng.random() < 0.2:
+        out.append(wording.write(frames["absent"]["Opacity"], {}, **{"Lung Opacity": NEGATIVE}))
     rng.shuffle(out)
     return out
 
@@ -201,11 +213,9 @@ def impression_text(study: Study, plan: Mapping[str, str], wording: Wording) -> 
 
 
 def _again(study: Study, name: str, state: str, wording: Wording) -> str:
-    slots = slots_of(lesions_of(name, study.lesions, wording.rng), wording.rng)
+    slots = slots_of(lesions_of(name, study), wording.rng)
     if state == POSITIVE and wording.rng.random() < 0.5:
         what = _what(name, slots, wording.rng)
         wording.record(name, state)
         return what[:1].upper() + what[1:] + "."
     return wording.write(phrases()[state.lower()][name], slots, **{name: state})
-
-

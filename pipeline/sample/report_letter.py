@@ -27,11 +27,23 @@ _STYLE_SHARES = (0.45, 0.25, 0.12, 0.10, 0.08)
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A report: its text, what its words say of each finding, and the doctors it names."""
+    """A report.
 
-    text: str
+    Attributes:
+        body: its words, without letterhead.
+        says: what they say of each finding.
+        doctors: invented doctors it names.
+        text: letterhead and words.
+    """
+
+    body: str
     says: Mapping[str, str]
     doctors: tuple[str, ...]
+    text: str
+
+    def under(self, study: Study) -> str:
+        """The same words under the letterhead of another study."""
+        return f"{letterhead(study)}\n{self.body}"
 
 
 def write_letter(study: Study, has_headings: bool = True) -> Letter:
@@ -51,13 +63,15 @@ def write_letter(study: Study, has_headings: bool = True) -> Letter:
     else:
         body = " ".join(findings) + ("\n\n" if rng.random() < 0.5 else " ") + " ".join(impression)
     signature, doctors = _signature(study, rng)
-    return Letter(f"{letterhead(study)}\n{body.strip()}\n\n{signature}\n", dict(wording.says), doctors)
+    body = f"{body.strip()}\n\n{signature}\n"
+    return Letter(body, dict(wording.says), doctors, f"{letterhead(study)}\n{body}")
 
 
 def empty_letter(study: Study) -> Letter:
     """Letterhead and signature with nothing between them."""
     signature, doctors = _signature(study, np.random.default_rng([study.seed, 5]))
-    return Letter(f"{letterhead(study)}\n{signature}\n", {}, doctors)
+    body = f"{signature}\n"
+    return Letter(body, {}, doctors, f"{letterhead(study)}\n{body}")
 
 
 def letterhead(study: Study) -> str:

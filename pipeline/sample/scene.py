@@ -92,7 +92,7 @@ def healthy(body: Anatomy, fine: Canvas, raised: float, heart: float, is_ap: boo
 
 def _vessels(body: Anatomy, fine: Canvas) -> Floats:
     generations = zip(*(anatomy.vascular_tree(body, side) for side in SIDES), strict=True)
-    groups = [([*right[0], *left[0]], right[1], min(1.0, 0.25 + 26 * right[1])) for right, left in generations]
+    groups = [(np.concatenate([right[0], left[0]]), right[1], min(1.0, 0.25 + 26 * right[1])) for right, left in generations]
     return 0.155 * fine.strokes(groups, blur=0.0055)
 
 
@@ -158,7 +158,7 @@ def _windpipe(body: Anatomy, coarse: Canvas) -> Floats:
     y = np.linspace(-1.7, -0.38, 20)
     trachea = np.column_stack([_spine_x(body, y) - 0.015, y])
     carina = trachea[-1]
-    bronchi = [np.vstack([carina, carina + [-0.16, 0.17]]), np.vstack([carina, carina + [0.21, 0.15]])]
+    bronchi = [np.vstack([carina, carina + offset]) for offset in np.array([(-0.16, 0.17), (0.21, 0.15)])]
     return np.asarray(coarse.strokes([(bronchi, 0.065, 0.16), ([trachea], 0.125, 0.30)], blur=0.02), np.float32)
 
 
@@ -168,7 +168,9 @@ def _belly(body: Anatomy, coarse: Canvas, raised: float) -> Floats:
     dome = anatomy.diaphragm(body, 1, raised)[0]
     below = np.clip((y - dome + 0.05) / 0.15, 0, 1)
     rng = np.random.default_rng([body.vessels, 7])
-    bubble = coarse.blob((0.48 + 0.1 * rng.random(), dome + 0.14 + 0.04 * rng.random()), (0.10 + 0.13 * rng.random(), 0.045 + 0.05 * rng.random()), 4.0)
+    bubble = coarse.blob(
+        (0.48 + 0.1 * rng.random(), dome + 0.14 + 0.04 * rng.random()), (0.10 + 0.13 * rng.random(), 0.045 + 0.05 * rng.random()), 4.0
+    )
     gas = coarse.blob((0.75, dome + 0.42), (0.13, 0.07), 3.0) * rng.random()
     liver = np.clip(0.06 - 0.04 * x, 0, 0.1)
     return np.asarray(below * (0.14 + liver) - 0.45 * bubble - 0.25 * gas, np.float32)

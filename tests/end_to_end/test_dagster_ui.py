@@ -115,7 +115,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         try:
             found = Served(f"http://127.0.0.1:{port}", folder, folder / "home")
-            _until(found.location, 120, "loading the code location")
+            _until(lambda: found.location() or process.poll() is not None, 120, "loading the code location")
+            assert process.poll() is None, (folder / "dagster.log").read_text()[-3000:]
             yield found
         finally:
             _stop(process)

@@ -238,3 +238,10 @@ def test_memory_file_is_private_and_holds_pseudonyms_alone(home: Home) -> None:
     table = pq.read_table(home.private / memory.MEMORY)
     assert table.column_names == ["patient_id", "split", "assigned_by"]
     assert set(table.column("patient_id").to_pylist()) == set(home.read("groups").column("patient_id").to_pylist())
+
+
+def test_a_set_without_films_is_split_into_nothing_and_says_so(home: Home) -> None:
+    home.write("groups", home.read("groups").slice(0, 0))
+    result = split.run(home, Settings())
+    assert home.read("splits").num_rows == 0
+    assert {f"no film fell into {name}: too few groups for its share" for name in ("train", "validate", "test")} <= set(result.warnings)

@@ -19,7 +19,7 @@ from pipeline.base.tables import SPLITS
 from pipeline.write import curated
 
 _FILMS_A_FILE = 1024
-# A random read decodes one row group: 16 films are about 1 MiB, and the footer stays below 1 % of the file.
+# A random read takes one row group: 16 films are about 1 MiB, and the footer is about 1 % of the file.
 _FILMS_A_ROW_GROUP = 16
 
 
