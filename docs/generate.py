@@ -76,7 +76,7 @@ def plugins_page() -> str:
     lines = ["# Plug-ins", _note("the plug-in's docstring"), ""]
     lines += ["One file each; `cxr plugins` lists them with what is missing here. How to add one: [extending](extending/README.md).", ""]
     for registry in ALL:
-        rows = [(f"`{name}`", registry.describe(name), _codes(registry._needs[name])) for name in registry.names()]
+        rows = [(f"`{name}`", registry.describe(name), _codes(registry.needs(name))) for name in registry.names()]
         lines += [f"## {registry.seam}", "", f"Files in `{registry.package.replace('.', '/')}/`.", ""]
         lines += [*_grid(("name", "what it does", "needs"), rows), ""]
     return _page(lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
@@ -28,12 +29,12 @@ def describe(device: torch.device) -> str:
     """The device in words."""
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({threads()} threads)"
+    return f"cpu ({cores()} cores)"
 
 
-def threads() -> int:
-    """CPU threads of a training: fixed for a machine, because the order of a sum depends on it."""
-    return min(MAX_THREADS, len(os.sched_getaffinity(0)))
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def has_bf16(device: torch.device) -> bool:
@@ -45,20 +46,25 @@ def has_bf16(device: torch.device) -> bool:
 
 
 @contextlib.contextmanager
-def deterministic(seed: int, device: torch.device) -> Iterator[None]:
-    """Seeded, deterministic kernels and a fixed number of threads; what was set before is restored."""
+def deterministic(seed: int, device: torch.device, threads: int = 1) -> Iterator[None]:
+    """Seeded, deterministic kernels and a fixed number of threads, on which the order of a sum depends; what was set before is restored."""
     # cuBLAS reads this when its first handle is made (CUDA documentation, "Results reproducibility").
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     was_on, was_warn = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     was_threads, was_benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
+    knobs: Any = torch.utils.deterministic
+    was_filled = knobs.fill_uninitialized_memory
     with torch.random.fork_rng(devices=[device.index or 0] if device.type == "cuda" else []):
         try:
             torch.manual_seed(seed)
             torch.use_deterministic_algorithms(True)
-            torch.set_num_threads(threads())
+            torch.set_num_threads(min(threads, MAX_THREADS))
             torch.backends.cudnn.benchmark = False
+            # Half the time of a forward pass, to guard against reading memory that nobody wrote; no layer here does.
+            knobs.fill_uninitialized_memory = False
             yield
         finally:
             torch.use_deterministic_algorithms(was_on, warn_only=was_warn)
             torch.set_num_threads(was_threads)
             torch.backends.cudnn.benchmark = was_benchmark
+            knobs.fill_uninitialized_memory = was_filled

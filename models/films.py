@@ -45,12 +45,33 @@ class Subset:
         return self._films[self._rows[rows]]
 
 
-def load_films(home: Home, image_ids: Sequence[str], size_px: int) -> npt.NDArray[np.uint8]:
-    """Films as uint8, (n, size_px, size_px), in the order of `image_ids`; read-only and on disk, so that rows are read when used.
+class StoredFilms:
+    """Films in a .npy file, mapped: rows are read when used, and another process is sent the path alone.
+
+    Args:
+        path: of an array (n, size, size).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._films: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r")
+
+    def __len__(self) -> int:
+        return len(self._films)
+
+    def __getitem__(self, rows: npt.NDArray[np.int64], /) -> npt.NDArray[np.uint8]:
+        return np.asarray(self._films[rows])
+
+    def __reduce__(self) -> tuple[type[StoredFilms], tuple[Path]]:
+        return StoredFilms, (self._path,)
+
+
+def load_films(home: Home, image_ids: Sequence[str], size_px: int) -> StoredFilms:
+    """Films as uint8, (n, size_px, size_px), in the order of `image_ids`.
 
     Args:
         home: its table `images` is read file by file, a few hundred films at a time.
-        image_ids: films wanted, each once.
+        image_ids: films wanted, each once, at least one.
         size_px: side in pixels.
 
     Raises:
@@ -66,21 +87,16 @@ def load_films(home: Home, image_ids: Sequence[str], size_px: int) -> npt.NDArra
             for old in folder.glob(f"{size_px}px-*.npy"):
                 if old != path:
                     old.unlink()
-    films: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r") if len(image_ids) else np.load(path)
-    return films
+    return StoredFilms(path)
 
 
 def _decode(home: Home, image_ids: list[str], size_px: int, path: Path) -> None:
     row = {image_id: index for index, image_id in enumerate(image_ids)}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        if row:
-            films = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(len(row), size_px, size_px))
-            _fill(home, row, films)
-            films.flush()
-        else:
-            with temporary.open("wb") as handle:
-                np.save(handle, np.empty((0, size_px, size_px), np.uint8))
+        films = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(len(row), size_px, size_px))
+        _fill(home, row, films)
+        films.flush()
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

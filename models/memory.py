@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from collections.abc import Callable, Iterable
@@ -36,6 +37,15 @@ def remembered(folder: Path, key: str, make: Callable[[], Arrays]) -> tuple[Arra
     np.savez(buffer, allow_pickle=False, **made)
     atomic_bytes(path, buffer.getvalue())
     return made, False
+
+
+def array_digest(*arrays: npt.NDArray[np.generic]) -> str:
+    """SHA-256, hexadecimal, of shapes, types and values."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(f"{array.shape} {array.dtype}".encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
 
 
 def forget_others(folder: Path, keys: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 DROPOUT = 0.2
 BATCH_NORM_MOMENTUM = 0.1
+SMALL_WEIGHTS = 3_000_000
 
 
 class FilmNetwork(nn.Module):
@@ -41,6 +42,11 @@ class FilmNetwork(nn.Module):
         """Logits (n, n_outputs) and the feature vectors (n, width) behind them."""
         vectors = self.embed(films)
         return self.head(self.dropout(vectors)), vectors
+
+
+def is_small(network: nn.Module) -> bool:
+    """Whether one core is as good as two: threads cost such a network more in waiting than they save."""
+    return sum(weight.numel() for weight in network.parameters()) < SMALL_WEIGHTS
 
 
 def batch_norms(network: nn.Module) -> list[nn.BatchNorm2d]:

@@ -17,7 +17,7 @@ from models import devices
 from models.augmentation import augment, standardise
 from models.films import Films
 from models.losses import masked_bce, positive_weights, prior_logits
-from models.networks import FilmNetwork, batch_norms
+from models.networks import FilmNetwork, batch_norms, is_small
 from pipeline.base.errors import InputError
 from pipeline.base.progress import track
 
@@ -72,7 +72,7 @@ def fit(network: FilmNetwork, films: Films, targets: Targets, recipe: Recipe, wh
             f"{len(films)} films with {np.isfinite(targets).sum()} known targets cannot train a model", "give more labelled films"
         )
     device = devices.choose(recipe.device)
-    with devices.deterministic(recipe.seed, device):
+    with devices.deterministic(recipe.seed, device, threads(network)):
         _run(
             network.to(device).to(memory_format=torch.channels_last),
             films,
@@ -90,13 +90,18 @@ def predict_logits(network: FilmNetwork, films: Films) -> tuple[npt.NDArray[np.f
     network.eval()
     device = next(network.parameters()).device
     logits, vectors = [], []
-    with devices.deterministic(0, device), torch.inference_mode():
+    with devices.deterministic(0, device, threads(network)), torch.inference_mode():
         for batch in _in_order(films, device):
             found, vector = network(batch)
             logits.append(found.double().cpu().numpy())
             vectors.append(vector.float().cpu().numpy())
     width = network.head.in_features
     return np.concatenate([np.empty((0, network.head.out_features)), *logits]), np.concatenate([np.empty((0, width), np.float32), *vectors])
+
+
+def threads(network: FilmNetwork) -> int:
+    """CPU threads this network runs on, always the same on one machine."""
+    return 1 if is_small(network) else devices.cores()
 
 
 def settle_batch_norm(network: FilmNetwork, films: Films) -> None:

@@ -62,10 +62,14 @@ class Registry(Generic[T]):
     def __iter__(self) -> Iterator[tuple[str, T]]:
         return iter((name, self._items[name]) for name in self.names())
 
-    def missing(self, name: str) -> list[str]:
-        """Packages the plug-in needs that are not installed; empty when it can run."""
+    def needs(self, name: str) -> tuple[str, ...]:
+        """Packages without which the plug-in cannot run."""
         self._load()
-        return [package for package in self._needs[name] if importlib.util.find_spec(package) is None]
+        return self._needs[name]
+
+    def missing(self, name: str) -> list[str]:
+        """Those of its packages that are not installed; empty when it can run."""
+        return [package for package in self.needs(name) if importlib.util.find_spec(package) is None]
 
     def describe(self, name: str) -> str:
         """First sentence of the plug-in's docstring."""

@@ -13,7 +13,6 @@ from pipeline.base import findings
 from pipeline.base.errors import SettingsError
 
 Profile = Literal["tiny", "full"]
-PolicyName = Literal["u_ignore", "u_zeros", "u_ones", "u_multiclass", "u_self_trained"]
 
 
 class _Section(BaseModel):
@@ -68,8 +67,8 @@ class Label(_Section):
 
     labelers: tuple[str, ...] = Field(default=("rules",), description="registered report labelers to run")
     findings: tuple[str, ...] = Field(default=findings.NAMES, description="findings of the dataset")
-    policy: PolicyName = Field(default="u_ignore", description="what UNCERTAIN becomes in training (CheXpert, section 3)")
-    policies: dict[str, PolicyName] = Field(
+    policy: str = Field(default="u_ignore", description="what UNCERTAIN becomes in training (CheXpert, section 3)")
+    policies: dict[str, str] = Field(
         default={"Atelectasis": "u_ones", "Edema": "u_ones", "Cardiomegaly": "u_zeros", "Consolidation": "u_zeros"},
         description="policy for single findings",
     )
@@ -198,6 +197,6 @@ def _merge(into: dict[str, Any], new: dict[str, Any]) -> None:
             into[key] = json.loads(json.dumps(value)) if isinstance(value, dict) else value
 
 
-def policy_of(settings: Settings, finding: str) -> PolicyName:
+def policy_of(settings: Settings, finding: str) -> str:
     """The uncertainty policy of one finding."""
     return settings.label.policies.get(finding, settings.label.policy)

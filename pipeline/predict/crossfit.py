@@ -45,20 +45,21 @@ def out_of_fold(folder: Path, films: Films, source: str | None, known: Cells, se
     """
     from models.folds import grouped_folds
     from models.memory import forget_others, remembered
+    from models.workers import processes, run_all
 
-    fold = grouped_folds(known.group_ids, known.targets, settings.predict.folds, settings.seed)
-    found, keys, n_resumed = [], [], 0
-    for number in range(settings.predict.folds):
+    n_folds = settings.predict.folds
+    fold = grouped_folds(known.group_ids, known.targets, n_folds, settings.seed)
+    jobs, keys = [], []
+    for number in range(n_folds):
         recipe, parts = fold_recipe(settings, number), fold_parts(fold, number, known, settings.seed)
-        key = fold_key(source, known, settings, recipe, parts)
-        what = f"predict fold {number + 1} of {settings.predict.folds}"
-        train = partial(_judge, films, known.targets, parts, recipe, folder / f"{key}.pt", what)
-        arrays, was_stored = remembered(folder, key, train)
-        found.append(arrays)
-        keys.append(key)
-        n_resumed += was_stored
+        keys.append(fold_key(source, known, settings, recipe, parts))
+        what = f"predict fold {number + 1} of {n_folds}"
+        train = partial(_judge, films, known.targets, parts, recipe, folder / f"{keys[-1]}.pt", what)
+        jobs.append(partial(remembered, folder, keys[-1], train))
+    side_by_side = processes(fold_recipe(settings, 0), len(films), settings.predict.size_px, n_folds)
+    found = run_all(jobs, side_by_side, "predict")
     forget_others(folder, keys)
-    return _together(fold, found, n_resumed)
+    return _together(fold, [arrays for arrays, _ in found], sum(was_stored for _, was_stored in found))
 
 
 def fold_parts(fold: npt.NDArray[np.int64], number: int, known: Cells, seed: int) -> Parts:
@@ -86,6 +87,7 @@ def fold_recipe(settings: Settings, number: int) -> Recipe:
 def fold_key(source: str | None, known: Cells, settings: Settings, recipe: Recipe, parts: Parts) -> str:
     """Digest of everything a fold's result follows from."""
     from models.experiments import recipe_facts
+    from models.memory import array_digest
 
     return provenance.digest(
         {
@@ -94,8 +96,7 @@ def fold_key(source: str | None, known: Cells, settings: Settings, recipe: Recip
             "recipe": recipe_facts(recipe),
             "films": known.image_ids,
             "findings": known.findings,
-            "targets": known.targets.tolist(),
-            "parts": [rows.tolist() for rows in (parts.train, parts.calibrate, parts.judge)],
+            "arrays": array_digest(known.targets, parts.train, parts.calibrate, parts.judge),
             "code": provenance.code_digest(),
             "versions": provenance.versions(),
         }

@@ -141,6 +141,7 @@ def _twin(study: Study, rng: np.random.Generator, numbers: Numbers) -> Study:
         series_uid=series_uid,
         sop_uid=sop_uid,
         before=None,
+        seed=int(rng.integers(2**31)),
     )
 
 

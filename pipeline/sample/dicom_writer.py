@@ -33,7 +33,7 @@ from pipeline.sample.canvas import Floats
 from pipeline.sample.people import Study, names
 
 Stored = npt.NDArray[np.unsignedinteger[Any]]
-IMPLEMENTATION_UID = "2.25.188253690275811206487613590416281541027"
+IMPLEMENTATION_UID = UID("2.25.188253690275811206487613590416281541027")
 SYNTAXES: dict[str, UID] = {
     "explicit": ExplicitVRLittleEndian,
     "implicit": ImplicitVRLittleEndian,
@@ -175,8 +175,10 @@ def _gdcm_frame(dataset: Dataset, syntax: UID) -> bytes:
     """One compressed frame.
 
     Raises:
-        PluginError: the installed GDCM cannot write this transfer syntax.
+        PluginError: the installed GDCM cannot write this transfer syntax, or the film has an odd number of bytes, at which it aborts.
     """
+    if int(dataset.Rows) * int(dataset.Columns) * int(dataset.BitsAllocated) // 8 % 2:
+        raise PluginError("GDCM aborts on a frame of an odd number of bytes", "draw the film with an even number of rows or columns")
     writer = gdcm.ImageWriter()  # owns the image: GDCM counts references and aborts on one made alone
     image: Any = writer.GetImage()
     image.SetNumberOfDimensions(2)

@@ -151,7 +151,7 @@ def _write_films(to: Path, plan: Plan, seed: int) -> _Written:
     for study in track(plan.studies, "draw", unit=" films"):
         kind = plan.kinds.get(study.accession, "")
         film = darkroom.frontal(study.patient.body, study.lesions, study.technique)
-        filed = _file(study, kind, film, draw_encoding(np.random.default_rng([study.seed, 7, len(study.sop_uid)])))
+        filed = _file(study, kind, film, draw_encoding(np.random.default_rng([study.seed, 7])))
         _keep(to, written, study, study.path, filed)
         twin = plan.twins.get(study.accession)
         if kind in defects.HEADER_EDITS or kind in _NO_PICTURE or kind == "paediatric" or kind.startswith("report_") or twin:

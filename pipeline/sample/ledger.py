@@ -15,7 +15,7 @@ from pipeline.base.findings import NO_FINDING, SUPPORT_DEVICES
 from pipeline.sample.disease import LEDGER_FINDINGS
 from pipeline.sample.noise import PUBLISHABLE
 from pipeline.sample.people import Study
-from pipeline.sample.reading import NEGATIVE, POSITIVE, UNCERTAIN, UNMENTIONED
+from pipeline.sample.reading import POSITIVE, UNCERTAIN, UNMENTIONED
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +87,11 @@ def cells(study: Study, published: Sequence[str], says: Mapping[str, str] | None
 
 
 def says_of(finding: str, says: Mapping[str, str] | None) -> str:
-    """What a report says; "No Finding" is asserted where it neither asserts nor suspects anything but devices."""
+    """What a report says; "No Finding" where it neither asserts nor suspects anything but devices, and never its contrary (CheXpert)."""
     if says is None or finding != NO_FINDING:
         return (says or {}).get(finding, UNMENTIONED)
     states = {state for name, state in says.items() if name != SUPPORT_DEVICES}
-    return NEGATIVE if POSITIVE in states else UNMENTIONED if UNCERTAIN in states else POSITIVE
+    return UNMENTIONED if states & {POSITIVE, UNCERTAIN} else POSITIVE
 
 
 def to_csv(rows: Iterable[Any], kind: type[Any]) -> str:

@@ -146,8 +146,8 @@ def atelectasis(scene: Scene, lesion: Lesion, tile: Floats) -> None:
         x1 = x0 + rng.uniform(0.25, 0.32 + 0.2 * lesion.severity)
         bend = rng.normal(0, 0.03)
         lines.append(mirrored(curve((x0, y + bend), ((x0 + x1) / 2, y - 0.02), (x1, y + 0.05 * rng.standard_normal())), lesion.side))
-    plates = scene.coarse.stroke(lines, 0.024 + 0.018 * lesion.severity, blur=0.009)
-    scene.fill_air(plates * scene.lungs[lesion.side], 0.26 + 0.44 * lesion.severity)
+    plates = scene.coarse.stroke(lines, 0.024 + 0.018 * lesion.severity, blur=0.013)
+    scene.fill_air(plates * scene.lungs[lesion.side], 0.22 + 0.38 * lesion.severity)
     base = scene.coarse.blob((lesion.side * 0.55, dome - 0.02), (0.45, 0.16), 2.0)
     scene.fill_air(base * scene.lungs[lesion.side], 0.10 + 0.26 * lesion.severity)
 

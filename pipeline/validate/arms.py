@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,20 +42,20 @@ def train_both(folder: Path, films: Films, source: str | None, cast: Cast, setti
         settings: of the run.
     """
     from models.memory import forget_others, remembered
+    from models.workers import processes, run_all
 
-    probs: dict[str, list[Array]] = {arm: [] for arm in ARMS}
-    keys, n_resumed = [], 0
-    for seed in range(settings.validate_.seeds):
-        recipe, parts = arm_recipe(settings, seed), arm_parts(cast, settings.seed)
-        for arm in ARMS:
-            key = _key(source, cast, settings, recipe, parts, arm)
-            what = f"validate on {arm} labels, training {seed + 1} of {settings.validate_.seeds}"
-            arrays, was_stored = remembered(folder, key, partial(_judge, films, cast.targets[arm], parts, recipe, what))
-            probs[arm].append(arrays["probs"].astype(np.float64))
-            keys.append(key)
-            n_resumed += was_stored
+    parts, n_seeds = arm_parts(cast, settings.seed), settings.validate_.seeds
+    jobs, keys = [], []
+    for seed, arm in product(range(n_seeds), ARMS):
+        recipe = arm_recipe(settings, seed)
+        keys.append(arm_key(source, cast, settings, recipe, parts, arm))
+        what = f"validate on {arm} labels, training {seed + 1} of {n_seeds}"
+        jobs.append(partial(remembered, folder, keys[-1], partial(_judge, films, cast.targets[arm], parts, recipe, what)))
+    side_by_side = processes(arm_recipe(settings, 0), int(parts.train.sum()), settings.predict.size_px, len(jobs))
+    found = run_all(jobs, side_by_side, "validate")
     forget_others(folder, keys)
-    return Answers({arm: np.stack(found) for arm, found in probs.items()}, n_resumed)
+    probs = np.stack([arrays["probs"].astype(np.float64) for arrays, _ in found])
+    return Answers({arm: probs[place :: len(ARMS)] for place, arm in enumerate(ARMS)}, sum(was_stored for _, was_stored in found))
 
 
 def arm_parts(cast: Cast, seed: int) -> Parts:
@@ -97,8 +98,10 @@ def _judge(films: Films, targets: Array, parts: Parts, recipe: Recipe, what: str
     return {"probs": judge(films, targets, parts, recipe, None, what).probs}
 
 
-def _key(source: str | None, cast: Cast, settings: Settings, recipe: Recipe, parts: Parts, arm: str) -> str:
+def arm_key(source: str | None, cast: Cast, settings: Settings, recipe: Recipe, parts: Parts, arm: str) -> str:
+    """Digest of everything a training's result follows from."""
     from models.experiments import recipe_facts
+    from models.memory import array_digest
 
     return provenance.digest(
         {
@@ -107,9 +110,7 @@ def _key(source: str | None, cast: Cast, settings: Settings, recipe: Recipe, par
             "recipe": recipe_facts(recipe),
             "films": cast.image_ids,
             "findings": cast.findings,
-            "targets": cast.targets[arm].tolist(),
-            "parts": [rows.tolist() for rows in (parts.train, parts.calibrate, parts.judge)],
-            "arm": arm,
+            "arrays": array_digest(cast.targets[arm], parts.train, parts.calibrate, parts.judge),
             "code": provenance.code_digest(),
             "versions": provenance.versions(),
         }

@@ -73,7 +73,7 @@ def score(cast: Cast, answers: Answers, truth: Truth, settings: Settings) -> lis
                 made += _rows(measured[column], finding, name, part, truth, [column], answers)
             estimable = [column for column, one in enumerate(measured) if np.isfinite(one.estimate[ARMS[0]])]
             macro = _macro([measured[column] for column in estimable], len(counts))
-            made += _rows(macro, MACRO, name, part, truth, estimable, answers)
+            made += _rows(macro, MACRO, name, part, truth, estimable or list(range(len(cast.findings))), answers)
     return made
 
 

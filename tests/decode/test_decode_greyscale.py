@@ -31,8 +31,8 @@ def test_linear_exact_and_sigmoid_pass_through_the_middle_at_the_centre() -> Non
 
 
 @given(
-    centre=st.floats(-2000, 5000),
-    width=st.floats(2, 6000),
+    centre=st.integers(-2000, 5000).map(lambda value: value / 4),
+    width=st.integers(8, 24000).map(lambda value: value / 4),
     function=st.sampled_from(["LINEAR", "LINEAR_EXACT", "SIGMOID"]),
 )
 def test_window_equals_pydicom(centre: float, width: float, function: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FINDINGS, write_labels
+from predict_homes import FINDINGS, write_labels
 from sklearn.metrics import roc_auc_score
 
 from models.folds import grouped_folds

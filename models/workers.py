@@ -1,0 +1,63 @@
+"""Several trainings side by side, one a core. What a training is, `experiments` knows; what is kept of it, `memory`."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import as_completed
+from typing import Any, TypeVar
+
+from models import devices
+from models.networks import is_small
+from models.training import Recipe
+from pipeline.base.errors import CxrError
+from pipeline.base.interfaces import MODELS
+from pipeline.base.progress import track
+
+T = TypeVar("T")
+
+# Films of 96 x 96 pixels that one core trains on in a second or two are not worth five seconds of starting a process.
+_LEAST_MEGAPIXELS = 100.0
+
+
+def processes(recipe: Recipe, n_films: int, size_px: int, n_jobs: int) -> int:
+    """How many processes pay for these trainings; 1 means here, one after the other, with the same numbers.
+
+    A small network gains next to nothing from a second thread, so each training gets one core; a large one fills the machine by itself.
+    """
+    megapixels = n_films * recipe.epochs * size_px**2 / 1e6
+    on_gpu = devices.choose(recipe.device).type == "cuda"
+    if on_gpu or megapixels < _LEAST_MEGAPIXELS or not is_small(MODELS.get(recipe.model)(1, 1)):
+        return 1
+    return min(n_jobs, devices.cores())
+
+
+def run_all(jobs: Sequence[Callable[[], T]], n_processes: int, what: str) -> list[T]:
+    """The results of all jobs in their order.
+
+    Args:
+        jobs: picklable where `n_processes` is above 1.
+        n_processes: from `processes`.
+        what: said on the progress bar.
+
+    Raises:
+        CxrError: a process was killed; what a job raises is raised here, and the others are stopped.
+    """
+    if n_processes == 1:
+        return [job() for job in jobs]
+    from pebble import ProcessExpired, ProcessPool
+
+    pool: Any = ProcessPool(max_workers=n_processes, context=multiprocessing.get_context("spawn"))
+    try:
+        futures = [pool.schedule(job) for job in jobs]
+        for future in track(as_completed(futures), what, total=len(jobs), unit=" trainings"):
+            future.result()
+        pool.close()
+        return [future.result() for future in futures]
+    except ProcessExpired as error:
+        raise CxrError(
+            "a training process was killed, most likely for memory", "set predict.batch_size or predict.size_px lower"
+        ) from error
+    finally:
+        pool.stop()
+        pool.join()

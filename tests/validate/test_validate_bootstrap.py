@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from pipeline.validate.bootstrap import draws, interval, resamples
+from pipeline.validate.metrics import METRICS, auroc, brier
+
+
+def test_films_of_a_patient_are_taken_together_and_patients_add_up() -> None:
+    clusters = np.array(["a", "b", "a", "c", "c", "c"])
+    counts = resamples(clusters, 400, np.random.default_rng(0))
+    assert (counts[:, 0] == counts[:, 2]).all()
+    assert (counts[:, 3] == counts[:, 5]).all()
+    assert (counts[:, [0, 1, 3]].sum(1) == 3).all()
+    assert counts[:, 1].mean() == pytest.approx(1, abs=0.15)
+
+
+def test_weighted_draws_equal_resampled_films() -> None:
+    rng = np.random.default_rng(3)
+    truth, prob = (rng.random(80) < 0.4).astype(float), rng.random(80)
+    counts = resamples([str(i // 2) for i in range(80)], 6, rng)
+    for metric in METRICS.values():
+        weighted = draws(metric, truth, prob, counts)
+        for value, row in zip(weighted, counts, strict=True):
+            assert value == pytest.approx(metric(np.repeat(truth, row), np.repeat(prob, row), np.ones((1, row.sum())))[0], abs=1e-12)
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
+    """Scores N(1, 1) against N(0, 1): AUROC is Phi(1 / sqrt 2) = 0.7602. Each patient has two films that share half their variance."""
+    covered, rng = 0, np.random.default_rng(0)
+    for _ in range(120):
+        truth = np.repeat((rng.random(60) < 0.5).astype(float), 2)
+        shared, own = np.repeat(rng.normal(size=60), 2), rng.normal(size=120)
+        score = truth + (shared + own) / np.sqrt(2)
+        ends = interval(draws(auroc, truth, score, resamples([str(i // 2) for i in range(120)], 200, rng)))
+        assert ends is not None
+        covered += ends[0] <= 0.7602 <= ends[1]
+    assert 0.87 <= covered / 120 <= 0.99
+
+
+def test_patients_as_clusters_widen_the_interval() -> None:
+    rng = np.random.default_rng(5)
+    truth, prob = np.repeat((rng.random(50) < 0.5).astype(float), 6), np.repeat(rng.random(50), 6)
+    by_patient = interval(draws(brier, truth, prob, resamples([str(i // 6) for i in range(300)], 500, rng)))
+    by_film = interval(draws(brier, truth, prob, resamples([str(i) for i in range(300)], 500, rng)))
+    assert by_patient is not None
+    assert by_film is not None
+    assert by_patient[1] - by_patient[0] > 1.8 * (by_film[1] - by_film[0])
+
+
+def test_no_interval_when_resamples_lose_the_score() -> None:
+    truth, prob = np.array([1.0, 1, 1, 1, 1, 0, 0, 0, 0, 0]), np.linspace(0, 1, 10)
+    all_of_one = draws(auroc, truth, prob, resamples(["p"] * 5 + list("abcde"), 300, np.random.default_rng(0)))
+    assert 0.2 < np.isnan(all_of_one).mean() < 0.5
+    assert interval(all_of_one) is None
+    assert interval(np.array([])) is None
+
+
+def test_a_thousand_draws_of_two_thousand_films_are_quick() -> None:
+    rng = np.random.default_rng(0)
+    truth, prob = (rng.random(2000) < 0.1).astype(float), rng.random(2000)
+    counts = resamples([str(i) for i in range(2000)], 1000, rng)
+    started = time.process_time()
+    draws(auroc, truth, prob, counts)
+    assert time.process_time() - started < 2

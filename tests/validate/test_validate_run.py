@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from validate_homes import FINDINGS, judged_home
+
+from pipeline import validate
+from pipeline.base.interfaces import StageResult
+from pipeline.base.settings import Settings
+from pipeline.base.storage import Home
+from pipeline.validate.films import age_bands
+from pipeline.validate.verdict import decide
+
+Validated = tuple[Home, StageResult]
+
+
+def headline(home: Home, trained_on: str, metric: str = "auroc") -> dict[str, object]:
+    rows = home.sql(
+        f"SELECT * FROM scores WHERE finding = 'macro' AND subgroup = 'all' AND metric = '{metric}' AND trained_on = '{trained_on}'"
+    )
+    return rows.to_pylist()[0]
+
+
+def test_labels_cleaned_of_planted_errors_score_better(validated: Validated) -> None:
+    home, result = validated
+    given, cleaned, gain = (headline(home, kind) for kind in ("given", "cleaned", "gain"))
+    assert cleaned["estimate"] > 0.85
+    assert gain["estimate"] == pytest.approx(cleaned["estimate"] - given["estimate"])
+    assert gain["ci_low"] > 0
+    assert result.counts["verdict"] == "gain"
+    assert result.counts["gain_auroc_macro_low"] == round(gain["ci_low"], 4)
+    assert result.counts["cells_changed"] > 0
+
+
+def test_rows_of_every_kind_and_the_macro_is_the_mean(validated: Validated) -> None:
+    home, _ = validated
+    kinds = home.sql("SELECT subgroup, count(DISTINCT subgroup_value) AS n FROM scores GROUP BY 1 ORDER BY 1").to_pylist()
+    assert {row["subgroup"] for row in kinds} == {"all", "patient_sex", "age_band", "view_position"}
+    rows = (
+        home.sql("SELECT * FROM scores WHERE subgroup = 'all' AND metric = 'auroc' AND trained_on = 'cleaned'")
+        .to_pandas()
+        .set_index("finding")
+    )
+    assert set(rows.index) == {*FINDINGS, "macro"}
+    assert rows.loc["macro", "estimate"] == pytest.approx(rows.loc[list(FINDINGS), "estimate"].mean())
+    assert rows.loc["macro", "n_positive"] == rows.loc[list(FINDINGS), "n_positive"].sum()
+    inside = home.sql(
+        "SELECT bool_and(ci_low <= estimate + 1e-9 AND estimate <= ci_high + 1e-9) AS held FROM scores WHERE subgroup = 'all'"
+    )
+    assert inside["held"].to_pylist() == [True]
+
+
+def test_small_subgroups_have_no_estimate(validated: Validated) -> None:
+    home, _ = validated
+    few = home.sql("SELECT estimate, ci_low FROM scores WHERE least(n_positive, n_negative) < 5 AND finding <> 'macro'").to_pylist()
+    assert few, "80 patients in four age bands leave some band with fewer than five positives"
+    assert all(row["estimate"] is None and row["ci_low"] is None for row in few)
+
+
+def test_scored_against_the_posterior_is_said(validated: Validated) -> None:
+    home, result = validated
+    assert home.sql("SELECT DISTINCT truth FROM scores")["truth"].to_pylist() == ["posterior"]
+    assert any("posterior of the labels" in warning for warning in result.warnings)
+    assert {name: png[:4] for name, png in result.plots.items()} == {"validate_auroc": b"\x89PNG", "validate_reliability": b"\x89PNG"}
+
+
+def test_the_same_again_without_training_and_anew(validated: Validated, quick: Settings, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(validated[0].root, home.root)
+    before = home.table_digest("scores")
+    assert validate.run(home, quick).counts["trainings_resumed"] == 2
+    assert home.table_digest("scores") == before
+    shutil.rmtree(home.work)
+    home.work.mkdir()
+    assert validate.run(home, quick).counts["trainings_resumed"] == 0
+    assert home.table_digest("scores") == before
+
+
+def test_equal_labels_have_a_gain_of_nothing_and_readers_are_believed(tmp_path: Path, quick: Settings) -> None:
+    home = judged_home(tmp_path / "home", patients=60, readers=True)
+    result = validate.run(home, quick)
+    assert headline(home, "gain")["estimate"] == 0
+    assert result.counts["verdict"] == "no measurable gain"
+    assert any("no measurable gain" in warning for warning in result.warnings)
+    assert any("changed no target" in warning for warning in result.warnings)
+    assert home.sql("SELECT DISTINCT truth FROM scores")["truth"].to_pylist() == ["readers"]
+
+
+def test_labels_dealt_at_random_score_as_chance(tmp_path: Path, quick: Settings) -> None:
+    home = judged_home(tmp_path / "home", permuted=True)
+    validate.run(home, quick)
+    row = headline(home, "given")
+    assert row["ci_low"] < 0.5 < row["ci_high"]
+    assert abs(float(row["estimate"]) - 0.5) < 0.2
+
+
+def test_nothing_to_train_is_said(tmp_path: Path, quick: Settings) -> None:
+    home = judged_home(tmp_path / "home", patients=12)
+    many = quick.model_copy(update={"predict": quick.predict.model_copy(update={"min_positives": 100})})
+    result = validate.run(home, many)
+    assert home.read("scores").num_rows == 0
+    assert result.counts["verdict"] == "not estimable"
+    assert "100 positive" in result.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"), [(0.01, 0.1, "gain"), (-0.1, -0.01, "harm"), (-0.1, 0.1, "no measurable gain"), (None, None, "not estimable")]
+)
+def test_the_word_for_a_gain(low: float | None, high: float | None, word: str) -> None:
+    assert decide(low, high) == word
+
+
+def test_age_bands_begin_with_their_lower_end() -> None:
+    found = age_bands([0, 39, 40, 59, 60, 79, 80, 90, None])
+    np.testing.assert_array_equal(found, ["<40", "<40", "40-60", "40-60", "60-80", "60-80", "80+", "80+", "not stated"])
