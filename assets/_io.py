@@ -97,6 +97,7 @@ def perform(context: AssetExecutionContext, curator: Curator, stage: str, shards
     """
     done = _run(curator, stage, shards)
     curator.done.append(done)
+    curator.tell(done)
     for warning in done.result.warnings:
         context.log.warning(warning)
     return done

@@ -5,7 +5,7 @@ machine would only share the same cores, and gains that a home has a single writ
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,11 +36,15 @@ def default_home() -> Path:
 
 @dataclass
 class Curator:
-    """An open home, what was done to it in this run, and which contracts its tables turned out to break."""
+    """An open home, what was done to it in this run, and which contracts its tables turned out to break.
+
+    `tell` hears of each stage as it ends.
+    """
 
     home: Home
     settings: Settings
     export: Path
+    tell: Callable[[Done], None] = lambda _: None
     done: list[Done] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 

@@ -6,7 +6,7 @@ The only module of the package that knows `assets`. No decisions of its own.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,12 @@ defs = build_defs()
 
 
 def run_path(
-    home: Path, export: Path, profile: Profile | None = None, overrides: tuple[str, ...] = (), until: str | None = None
+    home: Path,
+    export: Path,
+    profile: Profile | None = None,
+    overrides: tuple[str, ...] = (),
+    until: str | None = None,
+    tell: Callable[[Done], None] = lambda _: None,
 ) -> list[Done]:
     """Run the stages up to `until` through Dagster in this process, and tell what became of each.
 
@@ -58,12 +63,14 @@ def run_path(
         profile: wins over the one in HOME/settings.toml.
         overrides: settings as "section.key=value".
         until: last stage; all when None.
+        tell: hears of each stage as it ends.
 
     Raises:
         CxrError: as the stage raised it, or a table that breaks its contract.
         KeyboardInterrupt: the run was interrupted; finished stages are kept.
     """
     with opened(export, home, profile, overrides) as curator, _instance(curator.home) as instance:
+        curator.tell = tell
         name = "tiny" if curator.settings.profile == "tiny" else "full_release"
         try:
             build_defs(resources={"curator": curator}).resolve_job_def(name).execute_in_process(

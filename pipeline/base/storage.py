@@ -22,7 +22,6 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from pipeline.base import pseudonyms, tables
@@ -137,6 +136,8 @@ class Home:
                 self._require_table(name)
                 found = tables.empty(name)
             else:
+                import pyarrow.dataset as ds  # pulls in pandas, which a code location need not wait for
+
                 found = ds.dataset(parts, schema=spec.schema, format="parquet").to_table(columns=wanted)
             found = found.sort_by([(column, "ascending") for column in spec.key])
             return found if columns is None else found.select(list(columns))

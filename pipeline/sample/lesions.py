@@ -75,7 +75,7 @@ def pneumothorax(scene: Scene, lesion: Lesion, tile: Floats) -> None:
     hilum = np.array([lesion.side * 0.2, 0.22])
     rng = np.random.default_rng(lesion.seed)
     toward = hilum - outline
-    upper = np.clip(1.15 - (outline[:, 1] - scene.body.apex) / (1.1 + 0.8 * lesion.severity), 0.08, 1)
+    upper = np.clip(1.15 - (outline[:, 1] - scene.body.apex) / (1.1 + 0.8 * lesion.severity), 0, 1)
     lateral = np.clip((np.abs(outline[:, 0]) - 0.17) / 0.25, 0, 1)
     distance = np.maximum(np.hypot(toward[:, 0], toward[:, 1]), 1e-6)
     shift = gap * upper * lateral * (0.9 + 0.2 * rng.random())
@@ -91,10 +91,12 @@ def pneumothorax(scene: Scene, lesion: Lesion, tile: Floats) -> None:
 
 
 def _longest(line: Points, keep: npt.NDArray[np.bool_]) -> Points:
-    """The kept part of a closed line that crosses its start."""
+    """The longest kept run of a closed line."""
     start = int(np.argmin(keep))
     rolled, kept = np.roll(line, -start, axis=0), np.roll(keep, -start)
-    return np.asarray(rolled[kept], np.float64)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], kept, [False]]).astype(np.int8)))
+    first, last = max(zip(edges[::2], edges[1::2], strict=True), key=lambda run: int(run[1] - run[0]))
+    return np.asarray(rolled[first:last], np.float64)
 
 
 def consolidation(scene: Scene, lesion: Lesion, tile: Floats) -> None:

@@ -136,13 +136,14 @@ def _one(study: Study, name: str, state: str, wording: Wording) -> str:
     if state == POSITIVE and earlier and rng.random() < 0.6:
         step = max(one.severity for one in here) - max(one.severity for one in earlier)
         frames = phrases()["better" if step < -0.1 else "worse" if step > 0.1 else "unchanged"]["frames"]
-        return wording.write(frames, {"what": _what(name, slots, rng)}, **{name: state})
+        return wording.write(frames, _what(name, slots, rng), **{name: state})
     return wording.write(phrases()[state.lower()][name], slots, **{name: state})
 
 
-def _what(name: str, slots: Mapping[str, str], rng: np.random.Generator) -> str:
+def _what(name: str, slots: Mapping[str, str], rng: np.random.Generator) -> dict[str, str]:
+    """A noun phrase for a finding, and the verb that goes with it."""
     words = sentence(str(rng.choice(phrases()["what"][name])), slots, rng)
-    return words[:1].lower() + words[1:]
+    return {"what": words[:1].lower() + words[1:], "has": "have" if words.endswith("effusions") else "has"}
 
 
 def _devices(study: Study, state: str, wording: Wording) -> list[str]:
@@ -165,7 +166,7 @@ def _denials(study: Study, plan: Mapping[str, str], wording: Wording) -> list[st
     todo = [name for name, state in plan.items() if state == NEGATIVE]
     for name in list(todo):
         if name in frames["what"] and (earlier := [one for one in study.before or () if one.finding == name]) and rng.random() < 0.7:
-            out.append(wording.write(frames["resolved"]["frames"], {"what": _what(name, slots_of(earlier, rng), rng)}, **{name: NEGATIVE}))
+            out.append(wording.write(frames["resolved"]["frames"], _what(name, slots_of(earlier, rng), rng), **{name: NEGATIVE}))
             todo.remove(name)
     listable = [name for name in todo if name in frames["list_nouns"]]
     if len(listable) > 1 and rng.random() < 0.75:
@@ -215,7 +216,7 @@ def impression_text(study: Study, plan: Mapping[str, str], wording: Wording) -> 
 def _again(study: Study, name: str, state: str, wording: Wording) -> str:
     slots = slots_of(lesions_of(name, study), wording.rng)
     if state == POSITIVE and wording.rng.random() < 0.5:
-        what = _what(name, slots, wording.rng)
+        what = _what(name, slots, wording.rng)["what"]
         wording.record(name, state)
         return what[:1].upper() + what[1:] + "."
     return wording.write(phrases()[state.lower()][name], slots, **{name: state})

@@ -47,7 +47,7 @@ def test_a_film_is_in_range_and_a_chest(darkroom: Darkroom, view: str) -> None:
 
 CASES = {
     "effusion": (Lesion("Pleural Effusion", 0.5, 1), (0.75, 0.72), 0.25, +1),
-    "pneumothorax": (Lesion("Pneumothorax", 0.6, -1), (-0.70, -0.50), 0.10, -1),
+    "pneumothorax": (Lesion("Pneumothorax", 0.6, -1), (-0.50, -0.90), 0.10, -1),
     "consolidation": (Lesion("Consolidation", 0.6, -1, (0.6, 0.1), 3), (-0.6, 0.1), 0.2, +1),
     "edema": (Lesion("Edema", 0.6, 0, seed=3), (0.45, 0.05), 0.2, +1),
     "atelectasis": (Lesion("Atelectasis", 0.7, -1, seed=3), (-0.55, 0.45), 0.25, +1),

@@ -47,8 +47,10 @@ def test_rows_of_every_kind_and_the_macro_is_the_mean(validated: Validated) -> N
     assert set(rows.index) == {*FINDINGS, "macro"}
     assert rows.loc["macro", "estimate"] == pytest.approx(rows.loc[list(FINDINGS), "estimate"].mean())
     assert rows.loc["macro", "n_positive"] == rows.loc[list(FINDINGS), "n_positive"].sum()
+    # A resample's calibration error is larger than the sample's on average, so its interval may lie above the estimate.
     inside = home.sql(
-        "SELECT bool_and(ci_low <= estimate + 1e-9 AND estimate <= ci_high + 1e-9) AS held FROM scores WHERE subgroup = 'all'"
+        "SELECT bool_and(ci_low <= estimate + 1e-9 AND estimate <= ci_high + 1e-9) AS held "
+        "FROM scores WHERE subgroup = 'all' AND metric <> 'ece'"
     )
     assert inside["held"].to_pylist() == [True]
 
