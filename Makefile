@@ -34,6 +34,7 @@ test: $(STAMP)  ## the whole test suite
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 ui: export DAGSTER_HOME = $(CURDIR)
+ui: export DAGSTER_DISABLE_TELEMETRY = 1
 ui: export CXR_DAGSTER_STORAGE ?= $(CURDIR)/.dagster
 ui: export CXR_EXPORT ?= $(CURDIR)/demo/sample/export
 ui: export CXR_HOME ?= $(CURDIR)/demo/home

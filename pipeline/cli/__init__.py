@@ -91,16 +91,20 @@ def run_stages(export: Path, home: Path, profile: str | None, until: str | None,
     """Run the path through Dagster in this process, saying each stage as it ends."""
     from pipeline.definitions import run_path
 
-    done = run_path(
-        home, export, cast(Profile | None, None if profile is None else str(profile)), overrides, None if until is None else str(until)
-    )
-    for step in done:
-        told = ", ".join(f"{key.replace('_', ' ')} {_number(value)}" for key, value in list(step.result.counts.items())[:5])
-        state = "[dim]up to date[/dim]" if step.skipped else f"{step.seconds:6.1f} s"
-        console.print(f"[bold]{step.stage:9}[/bold] {state}  {told}")
-        for warning in step.result.warnings:
-            console.print(f"          [yellow]note:[/yellow] {_plain(warning)}")
-    return done
+    chosen = cast(Profile | None, None if profile is None else str(profile))
+    try:
+        return run_path(home, export, chosen, overrides, None if until is None else str(until), _tell)
+    except KeyboardInterrupt:
+        console.print("\ninterrupted; finished stages are kept, the next run goes on from there")
+        raise typer.Exit(130) from None
+
+
+def _tell(step: stages.Done) -> None:
+    told = ", ".join(f"{key.replace('_', ' ')} {_number(value)}" for key, value in list(step.result.counts.items())[:5])
+    state = "[dim]up to date[/dim]" if step.skipped else f"{step.seconds:8.1f} s"
+    console.print(f"[bold]{step.stage:9}[/bold] {state}  {told}", soft_wrap=True)
+    for warning in step.result.warnings:
+        console.print(f"            [yellow]note:[/yellow] {_plain(warning)}", soft_wrap=True)
 
 
 def _number(value: object) -> str:

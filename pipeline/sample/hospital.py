@@ -7,23 +7,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.base.errors import InputError
-from pipeline.base.progress import track
-from pipeline.sample import defects, dicom_writer, ledger, noise
-from pipeline.sample.canvas import Floats
-from pipeline.sample.defects import KINDS, Filed, Plan, make_plan
-from pipeline.sample.dicom_writer import Encoding, Stored, draw_encoding
-from pipeline.sample.film import Darkroom
+from pipeline.sample import damage, defects, ledger, noise
+from pipeline.sample.defects import KINDS, Plan, make_plan
+from pipeline.sample.filing import NO_PICTURE, Written, write, write_films
 from pipeline.sample.ledger import Image, Planted
-from pipeline.sample.people import Numbers, Study, draw_studies, new_uid
+from pipeline.sample.people import Numbers, Study, draw_studies
 from pipeline.sample.report_letter import Letter, empty_letter, write_letter
-
-_NO_PICTURE = ("blank_image", "constant_image")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +63,14 @@ def make(to: Path, patients: int = 300, seed: int = 0) -> SampleSummary:
     plan = _planned(patients, seed)
     letters = _letters(plan)
     labels = _published(plan, letters, seed)
-    written = _write_films(to, plan, seed)
+    written = write_films(to, plan, seed)
     written.planted += _write_texts(to / "export", plan, letters, seed, patients)
     rows = ledger.pairs_csv(("AccessionNumber", "Finding Labels"), sorted((key, noise.nih_cell(names)) for key, names in labels.items()))
-    _write(to / "export" / "published_labels.csv", rows)
+    write(to / "export" / "published_labels.csv", rows)
     cells = [
         cell
         for study in plan.studies
-        if plan.kinds.get(study.accession) not in _NO_PICTURE
+        if plan.kinds.get(study.accession) not in NO_PICTURE
         for cell in ledger.cells(study, labels[study.accession], _attached(study, plan, letters))
     ]
     _write_ledger(to / "truth", cells, written, plan, letters)
@@ -137,87 +132,6 @@ def _published(plan: Plan, letters: Mapping[str, Letter | None], seed: int) -> d
     return {study.accession: given for study, given in zip(plan.studies, names, strict=True)}
 
 
-@dataclass
-class _Written:
-    """What has been written so far."""
-
-    images: list[Image]
-    planted: list[Planted]
-    files: int = 0
-
-
-def _write_films(to: Path, plan: Plan, seed: int) -> _Written:
-    darkroom, written = Darkroom(np.random.default_rng([seed, 6])), _Written([], [])
-    for study in track(plan.studies, "draw", unit=" films"):
-        kind = plan.kinds.get(study.accession, "")
-        film = darkroom.frontal(study.patient.body, study.lesions, study.technique)
-        filed = _file(study, kind, film, draw_encoding(np.random.default_rng([study.seed, 7])))
-        _keep(to, written, study, study.path, filed)
-        twin = plan.twins.get(study.accession)
-        if kind in defects.HEADER_EDITS or kind in _NO_PICTURE or kind == "paediatric" or kind.startswith("report_") or twin:
-            detail = (
-                f"export/{twin.path}" if twin else "the report of another patient with the opposite reading" * (kind == "report_swapped")
-            )
-            written.planted.append(Planted(kind, f"export/{study.path}", KINDS[kind].expect, detail))
-        if kind in defects.EXTRA_FILES:
-            name, make_file = defects.EXTRA_FILES[kind]
-            _write(to / "export" / study.folder / name, make_file(filed))
-            written.files += 1
-            written.planted.append(Planted(kind, f"export/{study.folder}/{name}", KINDS[kind].expect))
-        if kind == "lateral":
-            _write_lateral(to, written, study, darkroom)
-    return written
-
-
-def _file(study: Study, kind: str, film: Floats, encoding: Encoding) -> Filed:
-    """Header, pixels and bytes of a study's film, with its defect if it has one."""
-    encoding = defects.spoil_encoding(kind, encoding)
-    if kind == "duplicate_across_patients":
-        film = np.clip(film * 1.015 + 0.004, 0, 1)
-    stored: Stored = defects.spoil_pixels(kind, dicom_writer.stored_values(film, encoding), encoding, study)
-    dataset = dicom_writer.header(study)
-    bare = dicom_writer.header(study)
-    dicom_writer.add_pixels(dataset, stored, encoding)
-    if kind in defects.HEADER_EDITS:
-        defects.HEADER_EDITS[kind](dataset, study)
-    return Filed(study, bare, stored, encoding, dicom_writer.file_bytes(dataset, encoding))
-
-
-def _keep(to: Path, written: _Written, study: Study, path: str, filed: Filed) -> None:
-    _write(to / "export" / path, filed.content)
-    written.files += 1
-    written.images.append(
-        Image(
-            path=f"export/{path}",
-            accession=study.accession,
-            mrn=study.patient.mrn,
-            study_instance_uid=study.study_uid,
-            sop_instance_uid=study.sop_uid,
-            view=study.technique.view,
-            patient_sex="F" if study.patient.body.is_female else "M",
-            patient_age_years=study.age,
-            transfer_syntax=dicom_writer.SYNTAXES[filed.encoding.syntax],
-            bits_stored=filed.encoding.bits,
-            photometric_interpretation="MONOCHROME1" if filed.encoding.is_inverted else "MONOCHROME2",
-            grey_scale=filed.encoding.shown,
-            rows=filed.stored.shape[0],
-            columns=filed.stored.shape[1],
-            findings="|".join(sorted(study.present)),
-        )
-    )
-
-
-def _write_lateral(to: Path, written: _Written, study: Study, darkroom: Darkroom) -> None:
-    """A lateral film in the same study."""
-    rng = np.random.default_rng([study.seed, 10])
-    technique = replace(study.technique, view="LL", marker="L", has_leads=False, seed=study.technique.seed + 1)
-    side = replace(study, technique=technique, sop_uid=new_uid(rng), series_uid=new_uid(rng))
-    film = darkroom.lateral(study.patient.body, study.lesions, technique)
-    filed = _file(side, "", film, draw_encoding(rng))
-    _keep(to, written, side, side.path, filed)
-    written.planted.append(Planted("lateral", f"export/{side.path}", KINDS["lateral"].expect))
-
-
 def _write_texts(export: Path, plan: Plan, letters: Mapping[str, Letter | None], seed: int, patients: int) -> list[Planted]:
     """Reports, and texts that belong to no film. A swapped report stands under the letterhead of the study it was filed for."""
     (export / "reports").mkdir(parents=True, exist_ok=True)
@@ -225,25 +139,25 @@ def _write_texts(export: Path, plan: Plan, letters: Mapping[str, Letter | None],
         letter = letters[plan.swapped.get(study.accession, study.accession)]
         if letter is not None:
             text = letter.under(study) if study.accession in plan.swapped else letter.text
-            _write(export / "reports" / f"{study.accession}.txt", text)
+            write(export / "reports" / f"{study.accession}.txt", text)
     planted = []
     rng = np.random.default_rng([seed, 11])
     for number in range(defects.count("report_without_image", patients)):
         path = f"reports/SH{number:08d}.txt"
-        _write(export / path, "FINDINGS:\nThe lungs are clear. Heart size is normal.\n\nIMPRESSION:\nNo acute disease.\n")
+        write(export / path, "FINDINGS:\nThe lungs are clear. Heart size is normal.\n\nIMPRESSION:\nNo acute disease.\n")
         planted.append(Planted("report_without_image", f"export/{path}", KINDS["report_without_image"].expect))
     for number in range(defects.count("stray_text_file", patients)):
         path = f"dicom/export_notes_{number + 1}.txt"
-        _write(export / path, f"export batch {rng.integers(1000)}: finished without errors\n")
+        write(export / path, f"export batch {rng.integers(1000)}: finished without errors\n")
         planted.append(Planted("stray_text_file", f"export/{path}", KINDS["stray_text_file"].expect))
     return planted
 
 
-def _write_ledger(truth: Path, cells: list[ledger.Cell], written: _Written, plan: Plan, letters: Mapping[str, Letter | None]) -> None:
-    _write(truth / "cells.csv", ledger.to_csv(cells, ledger.Cell))
-    _write(truth / "planted.csv", ledger.to_csv(sorted(written.planted, key=lambda one: (one.kind, one.path)), Planted))
-    _write(truth / "images.csv", ledger.to_csv(written.images, Image))
-    _write(truth / "phi.csv", ledger.pairs_csv(("kind", "value"), _identities(plan, letters)))
+def _write_ledger(truth: Path, cells: list[ledger.Cell], written: Written, plan: Plan, letters: Mapping[str, Letter | None]) -> None:
+    write(truth / "cells.csv", ledger.to_csv(cells, ledger.Cell))
+    write(truth / "planted.csv", ledger.to_csv(sorted(written.planted, key=lambda one: (one.kind, one.path)), Planted))
+    write(truth / "images.csv", ledger.to_csv(written.images, Image))
+    write(truth / "phi.csv", ledger.pairs_csv(("kind", "value"), _identities(plan, letters)))
 
 
 def _identities(plan: Plan, letters: Mapping[str, Letter | None]) -> list[tuple[str, str]]:
@@ -254,10 +168,5 @@ def _identities(plan: Plan, letters: Mapping[str, Letter | None]) -> list[tuple[
     found |= {("Doctor", name) for letter in letters.values() if letter for name in letter.doctors}
     for study in plan.studies:
         if plan.kinds.get(study.accession) == "multibyte_name":
-            found |= {("PatientName", part.replace("^", " ")) for part in defects.multibyte_name(study).split("=")}
+            found |= {("PatientName", part.replace("^", " ")) for part in damage.multibyte_name(study).split("=")}
     return sorted(found)
-
-
-def _write(path: Path, content: str | bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
