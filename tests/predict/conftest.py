@@ -17,7 +17,10 @@ def quick() -> Settings:
 @pytest.fixture(scope="session")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """90 films with true labels of two visible findings and one finding too rare to model; 10 % of the cells unknown."""
-    home = tiny_home(tmp_path_factory.mktemp("predict") / "home", patients=60)
+    with pytest.MonkeyPatch.context() as patch:
+        # A fixed key: folds follow from the patients' names.
+        patch.setenv("CXR_PSEUDONYM_KEY", "a key for tests and for nothing else")
+        home = tiny_home(tmp_path_factory.mktemp("predict") / "home", patients=60)
     truth = np.load(home.root / "truth.npz")
     rng = np.random.default_rng(0)
     image_ids = [str(name) for name in truth["image_id"]]
