@@ -108,6 +108,7 @@ TABLES: tuple[Table, ...] = (
             _c("patient_age_years", pa.int16(), "Age at the study in whole years; everybody over 89 is 90.", null=True),
             _c("study_date", pa.date32(), "StudyDate, shifted by one secret number of days for each patient.", null=True),
             _c("manufacturer", STRING, "Manufacturer.", null=True),
+            _c("burned_in_annotation", STRING, "BurnedInAnnotation: YES where the pixels hold identifying text.", null=True),
             _c("photometric_interpretation", STRING, "PhotometricInterpretation.", null=True),
             _c("rows", INT, "Rows, in pixels.", null=True),
             _c("columns", INT, "Columns, in pixels.", null=True),

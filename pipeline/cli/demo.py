@@ -23,6 +23,7 @@ _EXPECTED = {
     "jpeg_named_dcm": "excluded",
     "lateral": "excluded",
     "conflicting_file": "excluded",
+    "burned_in_identity": "excluded",
     "resent_file": "duplicate",
     "stray_text_file": "skipped",
     "report_without_image": "report",

@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_partial
 
-PUBLISHED_TEXT = ("Modality", "BodyPartExamined", "ViewPosition", "Manufacturer", "PhotometricInterpretation")
+PUBLISHED_TEXT = ("Modality", "BodyPartExamined", "ViewPosition", "Manufacturer", "PhotometricInterpretation", "BurnedInAnnotation")
 PUBLISHED_NUMBERS = ("Rows", "Columns", "BitsAllocated", "BitsStored", "PixelRepresentation", "SamplesPerPixel")
 IDENTIFYING_NAMES = (
     "PatientName",

@@ -43,14 +43,16 @@ def _fingerprint(settings: Settings) -> str:
 
 
 def _candidates(home: Home, settings: Settings) -> dict[int, list[Candidate]]:
-    """Single-frame greyscale radiographs by shard, in the order of their paths: the first file of a film is the film."""
+    """Single-frame greyscale radiographs by shard, by path: the first file of a film is the film."""
     export = Path((home.private / "export").read_text())
     paths = dict(zip(*(column.to_pylist() for column in pq.read_table(home.private / "paths.parquet").columns), strict=True))
     digests = dict(zip(*(column.to_pylist() for column in home.read("files", ["file_id", "content_digest"]).columns), strict=True))
     found: dict[int, list[Candidate]] = {}
     for row in home.read("instances").to_pylist():
         single = row["number_of_frames"] == 1 and row["samples_per_pixel"] in (1, None)
-        if single and row["has_pixel_data"] and row["modality"] in settings.exclude.modalities:
+        # A film that admits to a name in its pixels leaves the set, and its pixels are not stored at all.
+        named = row["burned_in_annotation"] == "YES"
+        if single and not named and row["has_pixel_data"] and row["modality"] in settings.exclude.modalities:
             file_id = row["file_id"]
             path = paths[file_id]
             found.setdefault(row["shard"], []).append(Candidate(file_id, row["image_id"], digests[file_id], path, export / path))

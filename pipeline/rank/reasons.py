@@ -54,7 +54,7 @@ def explain(cell: _Row, said: Iterable[_Row]) -> str:
     clauses = [_opinion(row) for row in others]
     if not _is_null(cell["pred_prob"]):
         clauses.append(f"the model's probability is {cell['pred_prob']:.2f}")
-    return f"{_given(cell)}, but {' and '.join([*clauses, _quality(cell)])}"
+    return f"{_given(cell)}, but {' and '.join(clauses)}: {_quality(cell)}" if clauses else f"{_given(cell)}; {_quality(cell)}"
 
 
 def _given(cell: _Row) -> str:

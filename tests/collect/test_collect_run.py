@@ -163,6 +163,7 @@ def test_one_film_under_two_patients_is_one_group(home: Home, export: Path) -> N
         ({"PatientID": None}, "missing_patient_id"),
         ({"PatientID": ""}, "missing_patient_id"),
         ({"ViewPosition": "LL"}, "lateral_view"),
+        ({"BurnedInAnnotation": "YES"}, "burned_in_annotation"),
         ({"SamplesPerPixel": 3}, "not_greyscale"),
         ({"NumberOfFrames": 2}, "multi_frame"),
         ({"pixels": np.full((32, 32), 9, np.uint16)}, "constant_film"),
