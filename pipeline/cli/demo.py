@@ -63,7 +63,7 @@ def compare_with_ledger(console: Console, home: Home, truth: Path) -> None:
         f"Published labels that are wrong: {wrong.sum()} of {len(cells)} ({wrong.mean():.1%}). "
         f"Flagged: {flagged.sum()}, of which {wrong[flagged].sum()} are wrong indeed ({wrong[flagged].mean():.0%})."
     )
-    grid = Grid("of the most suspicious", "wrong indeed", "at random", "share of all wrong labels")
+    grid = Grid("most suspicious", "wrong indeed", "at random", "of all wrong")
     ordered = wrong[cells["rank"].sort_values().index]
     for first in (20, 50, 100, 200):
         if first <= len(ordered):
@@ -98,6 +98,9 @@ def _next_steps(console: Console, home: Home) -> None:
     worst = home.sql("SELECT image_id FROM label_issues WHERE is_label_issue ORDER BY rank LIMIT 1").column("image_id").to_pylist()
     console.rule("[bold]Three commands to try next")
     root = home.root
-    console.print(f"  .venv/bin/cxr why {worst[0] if worst else 'IMAGE_ID'} --home {root}")
-    console.print(f'  .venv/bin/cxr sql "SELECT finding, split, count(*) AS films FROM curated GROUP BY ALL ORDER BY ALL" --home {root}')
-    console.print(f"  .venv/bin/cxr export parquet --to {root.parent / 'training'} --home {root}")
+    for words in (
+        f"why {worst[0] if worst else 'IMAGE_ID'}",
+        'sql "SELECT finding, split, count(*) AS films FROM curated GROUP BY ALL ORDER BY ALL"',
+        f"export parquet --to {root.parent / 'training'}",
+    ):
+        console.print(f"  .venv/bin/cxr {words} --home {root}", soft_wrap=True)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
-import pyarrow as pa
 from rich.console import Console
 from rich.table import Table as Grid
+from rich.text import Text
 
 from pipeline.base.storage import Home
+from pipeline.cli.show import grid
 
-_SUSPECTS = """
-    SELECT q.rank, q.image_id, q.finding, q.given_label, q.p_positive, q.pred_prob, q.reason
-    FROM label_issues q WHERE q.is_label_issue ORDER BY q.rank LIMIT 10
-"""
+_SUSPECTS = "SELECT rank, image_id, finding, reason FROM label_issues WHERE is_label_issue ORDER BY rank LIMIT 10"
 _GAIN = """
     SELECT metric, trained_on, estimate, ci_low, ci_high, truth FROM scores
     WHERE finding = 'macro' AND subgroup = 'all' ORDER BY metric, trained_on
@@ -52,24 +48,20 @@ def _films(console: Console, home: Home) -> None:
 def _labels(console: Console, home: Home) -> None:
     console.rule("[bold]Labels")
     rows = home.sql(
-        """SELECT finding, count(*) FILTER (state = 'POSITIVE') AS positive, count(*) FILTER (state = 'NEGATIVE') AS negative,
-           count(*) FILTER (state = 'UNCERTAIN') AS uncertain, count(*) FILTER (state = 'UNMENTIONED') AS unmentioned,
+        """SELECT finding, count(*) FILTER (state = 'POSITIVE') AS present, count(*) FILTER (state = 'NEGATIVE') AS absent,
+           count(*) FILTER (state = 'UNCERTAIN') AS uncertain, count(*) FILTER (state = 'UNMENTIONED') AS silent,
            count(*) FILTER (is_conflict) AS conflicts, count(verdict) AS verdicts
-           FROM labels GROUP BY 1 ORDER BY positive DESC, finding"""
+           FROM labels GROUP BY 1 ORDER BY present DESC, finding"""
     )
-    _grid(console, rows)
+    console.print(grid(rows))
 
 
 def _suspects(console: Console, home: Home) -> None:
     console.rule("[bold]The ten most suspicious labels")
+    listed = Grid.grid(padding=(0, 1))
     for row in home.sql(_SUSPECTS).to_pylist():
-        model = "the model has no opinion" if row["pred_prob"] is None else f"the model says {row['pred_prob']:.2f}"
-        console.print(
-            f"[bold]{row['rank']:3}[/bold] {row['image_id']}  [bold]{row['finding']}[/bold] given {row['given_label']}, "
-            f"P(present) {row['p_positive']:.2f}; {model}",
-            markup=True,
-        )
-        console.print(f"    {row['reason']}", style="dim", markup=False)
+        listed.add_row(str(row["rank"]), row["image_id"], Text.assemble((f"{row['finding']}: ", "bold"), row["reason"]))
+    console.print(listed)
     counts = home.sql("SELECT count(*) FILTER (is_label_issue) AS f, count(*) AS n FROM label_issues").to_pylist()[0]
     console.print(f"{counts['f']} of {counts['n']} judged labels are flagged.")
 
@@ -77,16 +69,16 @@ def _suspects(console: Console, home: Home) -> None:
 def _scores(console: Console, home: Home) -> None:
     console.rule("[bold]Trained on given and on cleaned labels, scored on the same held-out films")
     rows = home.sql(_GAIN).to_pylist()
-    grid = Grid("macro", "trained on", "estimate", "95 % interval")
+    scored = Grid("macro", "trained on", "estimate", "95 % interval")
     for row in rows:
         if row["estimate"] is not None:
-            grid.add_row(
+            scored.add_row(
                 row["metric"],
                 row["trained_on"],
                 f"{row['estimate']:+.3f}" if row["trained_on"] == "gain" else f"{row['estimate']:.3f}",
                 f"{row['ci_low']:.3f} to {row['ci_high']:.3f}",
             )
-    console.print(grid)
+    console.print(scored)
     gain = next((row for row in rows if row["metric"] == "auroc" and row["trained_on"] == "gain"), None)
     console.print(gain_in_words(gain))
 
@@ -118,16 +110,3 @@ def _places(console: Console, home: Home) -> None:
     plots = sorted(stamps.glob("*/*.png"))
     if plots:
         console.print(f"  {stamps}/*/*.png  [dim]{len(plots)} plots[/dim]")
-
-
-def _grid(console: Console, rows: pa.Table) -> None:
-    from pipeline.cli.show import grid
-
-    console.print(grid(rows))
-
-
-def stage_counts(home: Home, stage: str) -> dict[str, object]:
-    """Counts that a stage told when it last ran."""
-    path = home.work / "stages" / stage / "stamp.json"
-    counts: dict[str, object] = json.loads(path.read_text())["counts"] if path.exists() else {}
-    return counts

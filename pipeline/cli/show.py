@@ -47,7 +47,7 @@ def grid(result: pa.Table) -> Grid:
     made = Grid()
     for field in result.schema:
         number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
-        made.add_column(field.name, justify="right" if number else "left")
+        made.add_column(field.name, justify="right" if number else "left", no_wrap=number or field.name in ("finding", "image_id"))
     for row in result.slice(0, _ROWS_SHOWN).to_pylist():
         made.add_row(*(_cell(value) for value in row.values()))
     return made

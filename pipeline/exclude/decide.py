@@ -47,8 +47,8 @@ def ledger(files: pd.DataFrame, exclusions: pd.DataFrame, paths: pd.DataFrame) -
     flags = exclusions[exclusions["action"] == "flag"].groupby("file_id")["reason"].apply(lambda reasons: sorted(reasons))
     rows = files[["file_id", "file_kind", "image_id"]].merge(paths, on="file_id", validate="one_to_one")
     kept = rows["file_kind"].map({"report": "report"}).fillna("image")
-    rows["disposition"] = rows["file_id"].map(removals["action"].map(_DISPOSITIONS)).fillna(kept)
-    rows["reason"] = rows["file_id"].map(removals["reason"]).fillna("")
+    rows["disposition"] = rows["file_id"].map(removals["action"].map(_DISPOSITIONS)).astype(object).fillna(kept)
+    rows["reason"] = rows["file_id"].map(removals["reason"]).astype(object).fillna("")
     rows["flags"] = [flags.get(file_id, []) for file_id in rows["file_id"]]
     rows["image_id"] = rows["image_id"].where(rows["disposition"] == "image", "")
     return rows[["path", "file_id", "disposition", "reason", "flags", "image_id"]]
