@@ -16,8 +16,8 @@ from pipeline.base.progress import track
 
 T = TypeVar("T")
 
-# Films of 96 x 96 pixels that one core trains on in a second or two are not worth five seconds of starting a process.
-_LEAST_MEGAPIXELS = 100.0
+# One core trains on about one megapixel a second; starting a process takes it five.
+_LEAST_MEGAPIXELS = 20.0
 
 
 def processes(recipe: Recipe, n_films: int, size_px: int, n_jobs: int) -> int:

@@ -49,8 +49,8 @@ def _labels(console: Console, home: Home) -> None:
     console.rule("[bold]Labels")
     rows = home.sql(
         """SELECT finding, count(*) FILTER (state = 'POSITIVE') AS present, count(*) FILTER (state = 'NEGATIVE') AS absent,
-           count(*) FILTER (state = 'UNCERTAIN') AS uncertain, count(*) FILTER (state = 'UNMENTIONED') AS silent,
-           count(*) FILTER (is_conflict) AS conflicts, count(verdict) AS verdicts
+           count(*) FILTER (state = 'UNCERTAIN') AS unsure, count(*) FILTER (state = 'UNMENTIONED') AS silent,
+           count(*) FILTER (is_conflict) AS clash, count(verdict) AS verdict
            FROM labels GROUP BY 1 ORDER BY present DESC, finding"""
     )
     console.print(grid(rows))

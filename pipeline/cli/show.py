@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
+from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
 
@@ -44,7 +45,7 @@ def show(console: Console, result: pa.Table, output: str, to: Path | None) -> No
 
 def grid(result: pa.Table) -> Grid:
     """The first rows as a terminal table."""
-    made = Grid()
+    made = Grid(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for field in result.schema:
         number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
         made.add_column(field.name, justify="right" if number else "left", no_wrap=number or field.name in ("finding", "image_id"))
