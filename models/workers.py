@@ -16,8 +16,8 @@ from pipeline.base.progress import track
 
 T = TypeVar("T")
 
-# One core trains on about one megapixel a second; starting a process takes it five.
-_LEAST_MEGAPIXELS = 20.0
+# About a minute of one core. Below that, starting the processes costs what they save.
+_LEAST_MEGAPIXELS = 60.0
 
 
 def processes(recipe: Recipe, n_films: int, size_px: int, n_jobs: int) -> int:

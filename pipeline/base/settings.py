@@ -85,7 +85,7 @@ class Predict(_Section):
     folds: int = Field(default=5, ge=2, le=20)
     epochs: int = Field(default=8, ge=1)
     size_px: int = Field(default=192, ge=32, description="side of the training image, in pixels")
-    batch_size: int = Field(default=32, ge=2)
+    batch_size: int = Field(default=32, ge=2, description="films a step, at most; fewer where there are few films")
     learning_rate: float = Field(default=2e-3, gt=0)
     min_positives: int = Field(default=12, ge=2, description="findings with fewer positive films are not modelled")
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -135,8 +135,8 @@ class Settings(_Section):
 PROFILES: dict[str, dict[str, Any]] = {
     "full": {},
     "tiny": {
-        "predict": {"folds": 3, "epochs": 4, "size_px": 96, "min_positives": 6},
-        "validate": {"seeds": 1, "epochs": 4, "bootstrap": 200},
+        "predict": {"folds": 3, "epochs": 12, "size_px": 96, "min_positives": 6},
+        "validate": {"seeds": 1, "epochs": 12, "bootstrap": 500},
     },
 }
 

@@ -72,6 +72,7 @@ def compare_with_ledger(console: Console, home: Home, truth: Path) -> None:
     console.print(grid)
     given = (cells["given_label"].eq("POSITIVE") == cells["truth"].eq(1)).mean()
     reconciled = (cells["p_positive"].ge(0.5) == cells["truth"].eq(1)).mean()
+    console.print(f"Model, out of fold: mean AUROC {model_auroc(home, cells):.2f} against the truth, over findings.")
     console.print(f"Labels that agree with the truth: {given:.1%} as given, {reconciled:.1%} after reconciling.")
 
 
@@ -92,6 +93,15 @@ def judged_cells(home: Home, cells: pd.DataFrame) -> pd.DataFrame:
     annotators = home.read("labels", ["image_id", "finding", "given_annotator"]).to_pandas()
     judged = cells.merge(issues, on=["image_id", "finding"]).merge(annotators, on=["image_id", "finding"])
     return judged[judged["given_annotator"].fillna("").str.startswith("published:")].reset_index(drop=True)
+
+
+def model_auroc(home: Home, cells: pd.DataFrame) -> float:
+    """Mean over findings of the out-of-fold AUROC against the ledger; findings all present or all absent are left out."""
+    from sklearn.metrics import roc_auc_score
+
+    judged = cells[["image_id", "finding", "truth"]].merge(home.read("pred_probs", ["image_id", "finding", "pred_prob"]).to_pandas())
+    scores = [roc_auc_score(part["truth"], part["pred_prob"]) for _, part in judged.groupby("finding") if part["truth"].nunique() == 2]
+    return float(sum(scores) / len(scores))
 
 
 def _next_steps(console: Console, home: Home) -> None:

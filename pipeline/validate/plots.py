@@ -36,7 +36,7 @@ def auroc(made: list[Score]) -> bytes:
     axes.set_yticks(range(len(names)), names)
     axes.set_xlabel(f"AUROC on the test split, 95 % interval (truth: {', '.join(sorted({row.truth for row in rows})) or 'none'})")
     axes.grid(axis="x", color="0.9")
-    axes.legend(loc="best", frameon=False)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
     return _png(figure)
 
 

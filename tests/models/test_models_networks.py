@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from models import checkpoints, memory, workers
 from models.experiments import Parts, judge, new_network
 from models.films import Subset, load_films
-from models.networks import is_small
+from models.networks import first_convolution, is_small
 from models.training import Recipe, fit, predict_logits
 from pipeline.base.errors import CxrError, InputError
 from pipeline.base.images import decode_png, resize_square
@@ -79,6 +79,17 @@ def test_a_film_alone_is_judged_as_among_others(lesson: tuple[np.ndarray, np.nda
     alone = np.concatenate([predict_logits(network, films[row : row + 1])[0] for row in range(0, 70, 10)])
     np.testing.assert_allclose(alone, together[::10], atol=1e-4)
     assert predict_logits(network, films[:0])[0].shape == (0, 2)
+
+
+@pytest.mark.parametrize("name", MODELS.names())
+def test_a_registered_network_can_be_trained(name: str, lesson: tuple[np.ndarray, np.ndarray]) -> None:
+    recipe = Recipe(name, 1, 4, 1e-3, 0, "cpu")
+    network = new_network(recipe, 2)
+    weight = first_convolution(network.features)[1].weight
+    before = weight.detach().clone()
+    fit(network, lesson[0][:8], lesson[1][:8], recipe)
+    assert not torch.equal(before, weight.detach())
+    assert np.isfinite(predict_logits(network, lesson[0][:3])[0]).all()
 
 
 @pytest.mark.parametrize("n", [0, 1])

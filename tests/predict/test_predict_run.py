@@ -138,3 +138,17 @@ def test_bad_settings_are_explained(
 def test_more_folds_than_patients_is_explained() -> None:
     with pytest.raises(InputError, match="3 folds need as many patients, and 2 are kept"):
         grouped_folds(["a", "a", "b"], np.zeros((3, 1)), 3, 0)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_nobody_calibrates_on_whom_it_trains_or_judges(labelled: Home, quick: Settings, number: int) -> None:
+    from pipeline.predict import cells, crossfit
+
+    known = cells.read(labelled, quick)
+    fold = grouped_folds(known.group_ids, known.targets, 3, 0)
+    parts, groups = crossfit.fold_parts(fold, number, known, seed=0), np.array(known.group_ids)
+    roles = [set(groups[rows]) for rows in (parts.train, parts.calibrate, parts.judge)]
+    assert all(roles)
+    assert not roles[0] & roles[1] | roles[0] & roles[2] | roles[1] & roles[2]
+    assert set.union(*roles) == set(groups)
+    assert np.nansum(known.targets[parts.calibrate], axis=0).min() >= 1, "every modelled finding is among those that calibrate"

@@ -11,7 +11,8 @@ from pipeline import validate
 from pipeline.base.interfaces import StageResult
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
-from pipeline.validate.films import age_bands
+from pipeline.validate.arms import arm_parts
+from pipeline.validate.films import Cast, age_bands
 from pipeline.validate.verdict import decide
 
 Validated = tuple[Home, StageResult]
@@ -118,3 +119,16 @@ def test_the_word_for_a_gain(low: float | None, high: float | None, word: str) -
 def test_age_bands_begin_with_their_lower_end() -> None:
     found = age_bands([0, 39, 40, 59, 60, 79, 80, 90, None])
     np.testing.assert_array_equal(found, ["<40", "<40", "40-60", "40-60", "60-80", "60-80", "80+", "80+", "not stated"])
+
+
+@pytest.mark.parametrize("n_validate", [0, 60])
+def test_both_arms_train_on_the_same_patients_and_calibrate_on_others(n_validate: int) -> None:
+    splits = np.array(["train"] * 100 + ["validate"] * n_validate + ["test"] * 40)
+    groups = np.array([f"p{place // 2}" for place in range(len(splits))])
+    targets = (np.random.default_rng(0).random((len(splits), 2)) < 0.3).astype(float)
+    cast = Cast([str(i) for i in range(len(splits))], groups, splits, {}, FINDINGS, {"given": targets, "cleaned": targets}, ())
+    parts = arm_parts(cast, seed=0)
+    roles = [set(groups[rows]) for rows in (parts.train, parts.calibrate, parts.judge)]
+    assert not roles[0] & roles[1] | roles[0] & roles[2] | roles[1] & roles[2]
+    assert (parts.judge == (splits == "test")).all()
+    assert set(splits[parts.calibrate]) == {"validate" if n_validate else "train"}
