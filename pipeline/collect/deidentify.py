@@ -23,7 +23,8 @@ _INSTITUTION = re.compile(
 _SIGNATURE = re.compile(
     r"(?im)^[ \t]*(?:dictated|transcribed|signed|electronically signed|read|reported|interpreted|approved|verified|finali[sz]ed)"
     r"(?:[ \t]+and[ \t]+\w+)?[ \t]+(?:by|on)\b.*$|"
-    r"^[^\n.]{0,80}\b(?:discussed|communicated|relayed|conveyed|telephoned)\b[^\n.]{0,40}\b(?:with|to)[ \t]+(?:the[ \t]+)?(?:dr|doctor|nurse)\b.*$"
+    r"^[^\n.]{0,80}\b(?:discussed|communicated|relayed|conveyed|telephoned)\b[^\n.]{0,40}"
+    r"\b(?:with|to)[ \t]+(?:the[ \t]+)?(?:dr|doctor|nurse)\b.*$"
 )
 _PATTERNS = tuple(
     re.compile(pattern)
@@ -62,10 +63,9 @@ def scrub(text: str, identifiers: Iterable[str]) -> tuple[str, int]:
 
 
 def _drop_letterhead(text: str) -> tuple[str, int]:
-    """Labelled lines (`MRN: ...`) are dropped wherever they stand; an institution's line only at the head of the page, and
-    only when it is no sentence.
+    """Labelled lines (`MRN: ...`) are dropped wherever they stand, an institution's only at the head of the page.
 
-    Where a section opens on the same line, only what stands before its heading goes.
+    An institution's line is one that is no sentence. Where a section opens on the same line, only what stands before its heading goes.
     """
     kept, dropped, at_head = [], 0, True
     for line in text.split("\n"):
