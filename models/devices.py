@@ -10,8 +10,10 @@ from typing import Any
 import torch
 
 from pipeline.base.errors import SettingsError
+from pipeline.base.settings import Settings
 
 MAX_THREADS = 8
+AUTO, ON_CPU, ON_GPU = "auto", "mobilenet_v3_small", "densenet121"
 
 
 def choose(wanted: str) -> torch.device:
@@ -23,6 +25,18 @@ def choose(wanted: str) -> torch.device:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise SettingsError("predict.device is cuda, and no CUDA device is visible", "set predict.device to auto or cpu")
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def settle(wanted: Settings) -> Settings:
+    """Settings in which `predict.model` "auto" is the network that suits the device: a small one on a CPU, DenseNet-121 on a GPU.
+
+    Raises:
+        SettingsError: as `choose`.
+    """
+    if wanted.predict.model != AUTO:
+        return wanted
+    model = ON_GPU if choose(wanted.predict.device).type == "cuda" else ON_CPU
+    return wanted.model_copy(update={"predict": wanted.predict.model_copy(update={"model": model})})
 
 
 def describe(device: torch.device) -> str:

@@ -80,7 +80,7 @@ class Label(_Section):
 class Predict(_Section):
     """Out-of-fold opinions."""
 
-    model: str = Field(default="mobilenet_v3_small", description="registered model")
+    model: str = Field(default="auto", description="registered model; auto is mobilenet_v3_small on a CPU, densenet121 on a GPU")
     checkpoint: Path | None = Field(default=None, description="state_dict or safetensors file to start from; from scratch when absent")
     folds: int = Field(default=5, ge=2, le=20)
     epochs: int = Field(default=8, ge=1)

@@ -25,8 +25,9 @@ def run(home: Home, settings: Settings) -> StageResult:
     from pipeline.predict import cells, crossfit, output
 
     known = cells.read(home, settings)
+    settings = devices.settle(settings)
     device = devices.describe(devices.choose(settings.predict.device))
-    counts: dict[str, int | float | str] = {"device": device, **known.counts()}
+    counts: dict[str, int | float | str] = {"device": device, "model": settings.predict.model, **known.counts()}
     if not known.findings:
         home.write("pred_probs", tables.empty("pred_probs"))
         home.write("embeddings", tables.empty("embeddings"))

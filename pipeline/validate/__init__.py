@@ -26,8 +26,9 @@ def run(home: Home, settings: Settings) -> StageResult:
     from pipeline.validate import arms, films, plots, scores, truth, verdict
 
     cast = films.read(home, settings)
+    settings = devices.settle(settings)
     device = devices.describe(devices.choose(settings.predict.device))
-    counts: dict[str, int | float | str] = {"device": device, **cast.counts()}
+    counts: dict[str, int | float | str] = {"device": device, "model": settings.predict.model, **cast.counts()}
     if problem := cast.problem(settings.predict.min_positives):
         home.write("scores", tables.empty("scores"))
         return StageResult({**counts, "verdict": verdict.NOT_ESTIMABLE}, (problem,))

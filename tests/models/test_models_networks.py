@@ -224,3 +224,16 @@ def test_only_long_trainings_of_small_networks_get_processes_of_their_own() -> N
     assert workers.processes(long, 5000, 192, 1) == 1
     assert workers.processes(long, 5000, 192, 5) == min(5, workers.devices.cores())
     assert workers.processes(Recipe("densenet121", 50, 16, 1e-3, 0, "cpu"), 5000, 192, 5) == 1
+
+
+def test_auto_is_a_small_network_on_a_cpu_and_densenet_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    from models import devices
+    from pipeline.base import settings
+
+    chosen = settings.load()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert devices.settle(chosen).predict.model == "mobilenet_v3_small"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert devices.settle(chosen).predict.model == "densenet121"
+    named = settings.load(overrides=("predict.model=mobilenet_v3_small",))
+    assert devices.settle(named) is named
