@@ -120,7 +120,13 @@ def sample(
     """Make a sample hospital: phantom films, reports, noisy labels, planted defects, and the ledger of all of it."""
     from pipeline.sample import make
 
-    console.print(make(to, patients, seed))
+    made = make(to, patients, seed)
+    console.print(
+        f"{made.dicom_files} DICOM files and {made.reports} reports of {made.patients} patients, in {made.export}.\n"
+        f"{made.wrong_cells} of {made.cells} published labels are wrong, {sum(made.planted.values())} defects are planted; "
+        f"the ledger is in {made.truth}.\nTry: cxr run {made.export} --home HOME --profile tiny",
+        soft_wrap=True,
+    )
 
 
 @app.command()

@@ -116,3 +116,31 @@ def test_report_of_a_home_that_is_half_way(home: Home) -> None:
     said = say("report", "--home", str(home.root))
     assert "films kept" in said
     assert "Cardiomegaly" in said
+
+
+def test_sample_says_what_it_made_and_what_to_try(tmp_path: Path) -> None:
+    said = say("sample", "--to", str(tmp_path / "hospital"), "--patients", "3")
+    assert "3 patients" in said
+    assert f"cxr run {tmp_path / 'hospital' / 'export'}" in said
+
+
+def test_exports_and_the_reviewers_worksheet(home: Home, tmp_path: Path) -> None:
+    for stage in ("predict", "rank", "review", "split"):
+        quick = settings.load(
+            profile="tiny", overrides=("predict.epochs=1", "predict.folds=2", "predict.size_px=32", "predict.min_positives=2")
+        )
+        stages.execute(stage, home, quick)
+    assert "files" in say("export", "chexpert-csv", "--to", str(tmp_path / "csv"), "--home", str(home.root))
+    sheet = tmp_path / "sheet.csv"
+    say("verdicts", "export", str(sheet), "--home", str(home.root), "--limit", "3")
+    rows = list(csv.DictReader(sheet.open()))
+    with sheet.open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(row | {"verdict": "1", "reader": "first reader"} for row in rows)
+    assert f"{len(rows)} added" in say("verdicts", "import", str(sheet), "--home", str(home.root))
+    stages.execute("label", home, quick)
+    decided = home.sql("SELECT image_id, finding, state FROM labels WHERE decided_by = 'verdict'").to_pylist()
+    assert {(row["image_id"], row["finding"], row["state"]) for row in decided} == {
+        (row["image_id"], row["finding"], "POSITIVE") for row in rows
+    }
