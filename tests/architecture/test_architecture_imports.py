@@ -7,16 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from importlinter.cli import lint_imports
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "torchvision", "cleanlab", "sklearn", "matplotlib", "scipy", "transformers")
 
 
-def test_import_contracts_hold(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    monkeypatch.chdir(ROOT)
-    code = lint_imports(config_filename=str(ROOT / ".importlinter"), cache_dir=str(tmp_path))
-    assert code == 0, capsys.readouterr().out
+def test_import_contracts_hold(tmp_path: Path) -> None:
+    """In a process of its own: import-linter's console holds on to the standard output it was imported under."""
+    command = [Path(sys.executable).with_name("lint-imports"), "--config", ROOT / ".importlinter", "--cache-dir", tmp_path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("module", ["pipeline.definitions", "pipeline.cli"])
