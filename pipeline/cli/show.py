@@ -43,22 +43,22 @@ def show(console: Console, result: pa.Table, output: str, to: Path | None) -> No
             console.print(f"[dim]{_ROWS_SHOWN} of {result.num_rows} rows; --format csv prints all[/dim]")
 
 
-def grid(result: pa.Table) -> Grid:
-    """The first rows as a terminal table."""
+def grid(result: pa.Table, characters: int = _CELL_CHARACTERS) -> Grid:
+    """The first rows as a terminal table; a cell shows at most so many characters."""
     made = Grid(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for field in result.schema:
         number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
         made.add_column(field.name, justify="right" if number else "left", no_wrap=number or field.name in ("finding", "image_id"))
     for row in result.slice(0, _ROWS_SHOWN).to_pylist():
-        made.add_row(*(_cell(value) for value in row.values()))
+        made.add_row(*(_cell(value, characters) for value in row.values()))
     return made
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, characters: int) -> str:
     if value is None:
         return "[dim]null[/dim]"
     text = f"{value:.4g}" if isinstance(value, float) else f"<{len(value)} bytes>" if isinstance(value, bytes) else str(value)
-    return (text if len(text) <= _CELL_CHARACTERS else text[: _CELL_CHARACTERS - 1] + "…").replace("[", "\\[")
+    return (text if len(text) <= characters else text[: characters - 1] + "…").replace("[", "\\[")
 
 
 def _csv(result: pa.Table) -> bytes:

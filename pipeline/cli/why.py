@@ -13,6 +13,7 @@ from pipeline.base.errors import InputError
 from pipeline.base.storage import Home
 from pipeline.cli.show import grid
 
+_WHOLE = 1000
 _FILM = "image_id = '{image}'"
 _STORY: tuple[tuple[str, str, str], ...] = (
     ("header", "instances", "SELECT * EXCLUDE (file_id, series_id) FROM instances WHERE file_id IN ({files})"),
@@ -72,7 +73,7 @@ def explain(console: Console, home: Home, film: str) -> None:
             found = home.sql(query.format(**names))
             if found.num_rows:
                 console.print(f"\n[bold]{title}[/bold]")
-                console.print(_turned(found) if found.num_rows == 1 and found.num_columns > 6 else grid(found))
+                console.print(_turned(found) if found.num_rows == 1 and found.num_columns > 6 else grid(found, _WHOLE))
     if images and home.exists("mentions"):
         _report(console, home, images[0])
 
