@@ -1,9 +1,10 @@
 """Labels a CSV of reports with a registered labeler, writes a CheXpert-style CSV and prints reports per second.
 
-    python benchmarks/bench_labelers.py REPORTS.csv -o labels.csv [--labeler rules] [--repeat 3]
+    python benchmarks/bench_labelers.py [REPORTS.csv] [-o labels.csv] [--labeler rules] [--repeat 3]
 
-REPORTS.csv has a column `report_id` and either `text`, or `findings` and/or `impression`. The output has one row a report:
-the id, then one column per finding with 1 / 0 / -1 / blank, so that any scorer of such files can read it.
+REPORTS.csv is ../shared/data/reports/openi_dev.csv when not given. It has a column `report_id` and either `text`, or `findings`
+and/or `impression`. The labels have one row a report: the id, then one column per finding with 1 / 0 / -1 / blank, so that any scorer
+of such files can read them.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.record import record
 from pipeline.base.errors import InputError
 from pipeline.base.interfaces import LABELERS, Labeler
 from pipeline.base.labels import LabeledReport, to_chexpert
 from pipeline.base.reports import sections
 
+OPENI = Path(__file__).resolve().parents[2] / "shared" / "data" / "reports" / "openi_dev.csv"
 SECTIONS = ("findings", "impression")
 
 
@@ -57,11 +60,14 @@ def write(path: Path, labeler: Labeler, ids: Iterable[str], reports: Iterable[La
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("reports", type=Path)
-    parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("reports", type=Path, nargs="?", default=OPENI)
+    parser.add_argument("-o", "--out", type=Path, help="write the labels here")
     parser.add_argument("--labeler", default="rules")
     parser.add_argument("--repeat", type=int, default=3, help="the fastest of so many passes is printed (3)")
     arguments = parser.parse_args()
+    if not arguments.reports.exists():
+        print(f"labelers: {arguments.reports.name} is not here; give a CSV of reports")
+        return
     labeler = LABELERS.get(arguments.labeler)
     with arguments.reports.open(newline="", encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
@@ -71,8 +77,10 @@ def main() -> None:
         start = time.process_time()
         labeled = label_all(labeler, texts)
         seconds.append(time.process_time() - start)
-    write(arguments.out, labeler, (row["report_id"] for row in rows), labeled)
-    print(f"{arguments.labeler} {labeler.version}: {len(rows)} reports, {len(rows) / max(min(seconds), 1e-9):.0f} reports/s of CPU time")
+    if arguments.out:
+        write(arguments.out, labeler, (row["report_id"] for row in rows), labeled)
+    speed = round(len(rows) / max(min(seconds), 1e-9))
+    record("labelers", {"labeler": arguments.labeler, "version": labeler.version, "reports": len(rows), "reports_per_cpu_s": speed})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -57,12 +55,3 @@ def test_no_interval_when_resamples_lose_the_score() -> None:
     assert 0.2 < np.isnan(all_of_one).mean() < 0.5
     assert interval(all_of_one) is None
     assert interval(np.array([])) is None
-
-
-def test_a_thousand_draws_of_two_thousand_films_are_quick() -> None:
-    rng = np.random.default_rng(0)
-    truth, prob = (rng.random(2000) < 0.1).astype(float), rng.random(2000)
-    counts = resamples([str(i) for i in range(2000)], 1000, rng)
-    started = time.process_time()
-    draws(auroc, truth, prob, counts)
-    assert time.process_time() - started < 2
