@@ -135,8 +135,8 @@ class Settings(_Section):
 PROFILES: dict[str, dict[str, Any]] = {
     "full": {},
     "tiny": {
-        "predict": {"folds": 3, "epochs": 10, "size_px": 96, "min_positives": 6},
-        "validate": {"seeds": 1, "epochs": 10, "bootstrap": 500},
+        "predict": {"folds": 3, "epochs": 8, "size_px": 96, "min_positives": 6},
+        "validate": {"seeds": 1, "epochs": 8, "bootstrap": 500},
     },
 }
 
