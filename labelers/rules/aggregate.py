@@ -1,33 +1,41 @@
 """From mentions to one state for each finding of the report. How one mention is read does not belong here.
 
-The guide's rule: 1 beats -1 beats 0, except that a clear denial in the impression wins over the findings. No Finding follows CheXpert
-(Irvin et al. 2019): positive when nothing but Support Devices is positive or uncertain, and the report said something we understood.
+1 beats -1 beats 0, except that, where the impression `concludes`, a finding that it only denies is denied (the guide's rule). No Finding
+follows CheXpert (Irvin et al. 2019): positive when nothing but Support Devices is positive or uncertain, and the report said something
+that we understood.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from pipeline.base.findings import NAMES, NO_FINDING, SUPPORT_DEVICES
-from pipeline.base.labels import LabelState, Mention, ReportLabel
+from pipeline.base.labels import ASIDES, LabelState, Mention, ReportLabel
 
+CONTRADICTED = "contradicted"
 _RANK = (LabelState.POSITIVE, LabelState.UNCERTAIN, LabelState.NEGATIVE)
 _PRESENT = (LabelState.POSITIVE, LabelState.UNCERTAIN)
 _IMPRESSION = "impression"
+_NORMAL_STUDY = "normal-study"
 
 
-def aggregate(mentions: Sequence[Mention], parents: Mapping[str, tuple[str, ...]], plural: Collection[str]) -> tuple[ReportLabel, ...]:
+def aggregate(
+    mentions: Sequence[Mention], parents: Mapping[str, tuple[str, ...]], plural: Collection[str], concludes: bool
+) -> tuple[ReportLabel, ...]:
     """One label for every finding of `NAMES`, in that order; `evidence` indexes `mentions`.
 
     Args:
         mentions: of one report, in order.
         parents: finding -> findings it makes present (`data/aggregation.toml`).
         plural: findings of which many may be there, so that the denial of one in the impression outvotes nothing.
+        concludes: whether a clear denial in the impression wins over the other sections.
     """
     by_finding: dict[str, list[int]] = {name: [] for name in NAMES}
     for index, mention in enumerate(mentions):
-        by_finding[mention.finding].append(index)
-    labels = {name: _decide(name, by_finding[name], mentions, name not in plural) for name in NAMES if name != NO_FINDING}
+        if not _is_aside(mention):
+            by_finding[mention.finding].append(index)
+    labels = {name: _decide(name, by_finding[name], mentions, concludes and name not in plural) for name in NAMES if name != NO_FINDING}
     for name, implied in parents.items():
         for parent in implied:
             labels[parent] = _imply(labels[name], labels[parent])
@@ -35,14 +43,35 @@ def aggregate(mentions: Sequence[Mention], parents: Mapping[str, tuple[str, ...]
     return tuple(labels[name] for name in NAMES)
 
 
+def mark_contradictions(mentions: Sequence[Mention], labels: Sequence[ReportLabel]) -> tuple[Mention, ...]:
+    """Mentions; one that calls the study normal is marked `CONTRADICTED` where the same report states or hedges a finding."""
+    is_abnormal = any(label.finding not in (NO_FINDING, SUPPORT_DEVICES) and label.state in _PRESENT for label in labels)
+    return tuple(
+        replace(one, attributes=(*one.attributes, CONTRADICTED)) if is_abnormal and _NORMAL_STUDY in one.rule_ids else one
+        for one in mentions
+    )
+
+
+def _is_aside(mention: Mention) -> bool:
+    return bool(mention.attributes) and mention.attributes[-1] in ASIDES
+
+
 def _decide(name: str, indices: list[int], mentions: Sequence[Mention], can_conclude: bool) -> ReportLabel:
     if not indices:
         return ReportLabel(name, LabelState.UNMENTIONED)
-    concluded = {mentions[index].state for index in indices if mentions[index].section == _IMPRESSION}
     states = {mentions[index].state for index in indices}
-    is_denied = can_conclude and concluded == {LabelState.NEGATIVE}
+    is_denied = can_conclude and {mentions[index].state for index in indices if mentions[index].section == _IMPRESSION} == {
+        LabelState.NEGATIVE
+    }
     state = LabelState.NEGATIVE if is_denied else next(rank for rank in _RANK if rank in states)
-    return ReportLabel(name, state, tuple(index for index in indices if mentions[index].state is state))
+    evidence = tuple(index for index in indices if mentions[index].state is state)
+    return ReportLabel(name, state, evidence, _grade(state, [mentions[index].grade for index in evidence]))
+
+
+def _grade(state: LabelState, grades: Collection[str | None]) -> str | None:
+    if state is not LabelState.UNCERTAIN:
+        return None
+    return "strong" if "strong" in grades else "weak"
 
 
 def _imply(child: ReportLabel, parent: ReportLabel) -> ReportLabel:
@@ -50,7 +79,7 @@ def _imply(child: ReportLabel, parent: ReportLabel) -> ReportLabel:
     if child.state is LabelState.UNMENTIONED:
         return parent
     is_stronger = parent.state is LabelState.UNMENTIONED or _RANK.index(child.state) < _RANK.index(parent.state)
-    return ReportLabel(parent.finding, child.state, child.evidence) if is_stronger else parent
+    return replace(child, finding=parent.finding) if is_stronger else parent
 
 
 def _no_finding(labels: Mapping[str, ReportLabel], statements: list[int]) -> ReportLabel:

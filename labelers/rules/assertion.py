@@ -10,23 +10,27 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from labelers.rules.lexicon import Lexicon
-from labelers.rules.mentions import Candidate, FoundCue, Parsed
-from labelers.rules.sentences import MASK
-from pipeline.base.labels import LabelState, Mention
+from labelers.rules.lexicon import Lexicon, Term
+from labelers.rules.mentions import Candidate, FoundCue, Parsed, find_cues
+from labelers.rules.sentences import MASK, split
+from pipeline.base.labels import INDIRECT, LabelState, Mention
+from pipeline.base.reports import BODY, Section
 
 _NEGATIVE, _POSITIVE, _UNCERTAIN = LabelState.NEGATIVE, LabelState.POSITIVE, LabelState.UNCERTAIN
 _MAX_BEHIND = 8
 _VERSUS = frozenset(("versus", "vs"))
+_PLACES = frozenset(("in", "of", "at", "over", "within", "the", "involving", "overlying", "projecting", "both", "lobe", "lung", "and"))
 _LIST_WORDS = frozenset(("or", "nor"))
+_ASIDES = {"history": "historical", "history-after": "historical", "hypothetical": "hypothetical"}
 
 
 class Verdict(NamedTuple):
-    """What the cues say of a candidate. `state` None: no statement about this film."""
+    """What the cues say of a candidate. `aside` ("historical", "hypothetical"): no statement about this film."""
 
-    state: LabelState | None
+    state: LabelState
     grade: str | None = None
     rule_id: str | None = None
+    aside: str | None = None
 
 
 _NO_CUE = Verdict(_POSITIVE)
@@ -50,9 +54,10 @@ def _judge(parsed: Parsed, candidate: Candidate) -> Verdict:
     if candidate.term.role == "statement" or (candidate.term.role == "reading" and candidate.term.findings[0][1] is _NEGATIVE):
         return _NO_CUE
     before = _before(parsed, candidate)
-    if before.state is not _POSITIVE:
+    if before.state is not _POSITIVE or before.aside:
         return before
-    return _behind(parsed, candidate)
+    behind = _behind(parsed, candidate)
+    return before if behind is _NO_CUE else behind
 
 
 def _before(parsed: Parsed, candidate: Candidate) -> Verdict:
@@ -85,7 +90,7 @@ def _doubt(parsed: Parsed, found: FoundCue) -> Verdict | None:
     kind = found.cue.kind
     if kind == "hedge-before" or (kind == "hedge-around" and not _is_last(parsed, found)):
         return Verdict(_UNCERTAIN, found.cue.grade, found.cue.rule_id)
-    return Verdict(None, None, found.cue.rule_id) if kind in ("history", "hypothetical") else None
+    return Verdict(_POSITIVE, None, found.cue.rule_id, _ASIDES[kind]) if kind in _ASIDES else None
 
 
 def _is_last(parsed: Parsed, cue: FoundCue) -> bool:
@@ -122,7 +127,7 @@ def _behind(parsed: Parsed, candidate: Candidate) -> Verdict:
         if found.cue.kind == "hedge-after" or (found.cue.kind == "hedge-around" and _is_last(parsed, found)):
             return Verdict(_UNCERTAIN, found.cue.grade, found.cue.rule_id)
         if found.cue.kind == "history-after":
-            return Verdict(None, None, found.cue.rule_id)
+            return Verdict(_POSITIVE, None, found.cue.rule_id, _ASIDES[found.cue.kind])
         if found.cue.kind not in ("versus", "history", "pseudo"):
             break
     return _NO_CUE
@@ -136,13 +141,17 @@ def _doubt_alternatives(parsed: Parsed, asserted: list[_Asserted]) -> None:
         if not joined or right.start - left.end > 6 or _is_broken(parsed, left.end, right.start):
             continue
         for item in (first, second):
-            if item.verdict.state is _POSITIVE and item.candidate.term.role == "finding" and not _is_same(first, second):
+            if _is_stated(item) and item.candidate.term.role == "finding" and not _is_same(first, second):
                 item.verdict = Verdict(_UNCERTAIN, "strong", joined[0].cue.rule_id)
     for item in asserted:
         beside = parsed.sentence.words[max(0, item.candidate.start - 3) : item.candidate.start]
         beside += parsed.sentence.words[item.candidate.end : item.candidate.end + 1]
-        if _VERSUS.intersection(beside) and item.verdict.state is _POSITIVE and item.candidate.term.role == "finding":
+        if _VERSUS.intersection(beside) and _is_stated(item) and item.candidate.term.role == "finding":
             item.verdict = Verdict(_UNCERTAIN, "strong", "versus")
+
+
+def _is_stated(item: _Asserted) -> bool:
+    return item.verdict.state is _POSITIVE and item.verdict.aside is None
 
 
 def _is_same(first: _Asserted, second: _Asserted) -> bool:
@@ -157,7 +166,7 @@ def _doubt_masked_causes(parsed: Parsed, asserted: list[_Asserted]) -> None:
     """A removed word between what is seen and its cause reads as "likely": "opacity, XXXX atelectasis" (guide)."""
     for index, item in enumerate(asserted):
         candidate, words = item.candidate, parsed.sentence.words
-        if item.verdict.state is not _POSITIVE or item.verdict.rule_id or candidate.term.role != "finding":
+        if not _is_stated(item) or item.verdict.rule_id or candidate.term.role != "finding":
             continue
         has_sign = any(other.candidate.term.role == "sign" and other.verdict.state is _POSITIVE for other in asserted[:index])
         if has_sign and MASK in words[max(0, candidate.start - 3) : candidate.start]:
@@ -166,12 +175,12 @@ def _doubt_masked_causes(parsed: Parsed, asserted: list[_Asserted]) -> None:
 
 def _mentions(parsed: Parsed, item: _Asserted, lexicon: Lexicon) -> list[Mention]:
     verdict, candidate, sentence = item.verdict, item.candidate, parsed.sentence
-    if verdict.state is None:
-        return []
+    attributes = _attributes(parsed, candidate, lexicon) + ((verdict.aside,) if verdict.aside else ())
     rule_ids = candidate.rule_ids + ((verdict.rule_id,) if verdict.rule_id else ())
     found = []
-    for finding, base in candidate.term.findings:
-        state = verdict.state if verdict.state is not _POSITIVE else base
+    implied = candidate.term.implies if verdict.state is not _NEGATIVE else ()
+    for finding, base in (*candidate.term.findings, *implied):
+        state = base if verdict.state is _POSITIVE else verdict.state
         grade = (verdict.grade or "weak") if state is _UNCERTAIN else None
         found.append(
             Mention(
@@ -184,19 +193,54 @@ def _mentions(parsed: Parsed, item: _Asserted, lexicon: Lexicon) -> list[Mention
                 sentence.section,
                 rule_ids,
                 grade,
-                _attributes(parsed, candidate, lexicon),
+                attributes if base is verdict.state or verdict.state is not _POSITIVE else (*attributes, INDIRECT),
             )
         )
     return found
 
 
 def _attributes(parsed: Parsed, candidate: Candidate, lexicon: Lexicon) -> tuple[str, ...]:
-    """Severity, laterality and change said in the four words before a mention or inside it: ("laterality:left", ...)."""
+    """Severity, laterality, location and change said inside a mention, before it, or in the place that follows ("in the left base")."""
     words = parsed.sentence.words
-    first = max(0, candidate.start - 4)
-    for at in range(candidate.start - 1, first - 1, -1):
-        if words[at] in (",", ";", "and", "or"):
-            first = at
-            break
-    window = words[first : candidate.end]
+    window = words[_first_beside(words, candidate.start) : _last_beside(words, candidate.end, lexicon)]
     return tuple(sorted({f"{lexicon.attributes[word]}:{word}" for word in window if word in lexicon.attributes}))
+
+
+def _first_beside(words: list[str], start: int) -> int:
+    """Up to four words before, not over a comma or "and"."""
+    first = max(0, start - 4)
+    for at in range(start - 1, first - 1, -1):
+        if words[at] in (",", ";", "and", "or"):
+            return at
+    return first
+
+
+def _last_beside(words: list[str], end: int, lexicon: Lexicon) -> int:
+    """Past the place behind: "in|of|at|over|within the ..." and words that tell attributes, at most six."""
+    at = end
+    if at < len(words) and words[at] in _PLACES:
+        while at < min(len(words), end + 6) and (words[at] in _PLACES or words[at] in lexicon.attributes):
+            at += 1
+    return at
+
+
+def assertion_of(text: str, start: int, end: int, lexicon: Lexicon) -> Verdict | None:
+    """How one sentence asserts any concept, whatever it is called.
+
+    Args:
+        text: one or several sentences.
+        start: the concept's first character.
+        end: one past its last.
+        lexicon: the cues.
+
+    Returns:
+        The verdict of the cues; None when no word lies between `start` and `end`.
+    """
+    for sentence in split(text, Section(BODY, 0, len(text))):
+        inside = [at for at, (first, last) in enumerate(zip(sentence.starts, sentence.ends, strict=True)) if first < end and last > start]
+        if inside:
+            candidate = Candidate(inside[0], inside[-1] + 1, inside[0], inside[-1] + 1, Term("concept", "finding"), ("concept",))
+            cues = find_cues(sentence, lexicon)
+            outside = [cue for cue in cues if cue.end <= candidate.start or cue.start >= candidate.end]
+            return _judge(Parsed(sentence, outside, [candidate]), candidate)
+    return None

@@ -32,7 +32,8 @@ class Term:
 
     Attributes:
         role: finding, sign, trap, statement, organ or quality.
-        findings: what a present mention means, with its state before any cue.
+        findings: what a mention means, with its state before any cue.
+        implies: what it means besides, unless it is denied.
         ignores: kinds of cues that do not change it.
         is_transparent: an organ's quality is read across it.
     """
@@ -40,6 +41,7 @@ class Term:
     rule_id: str
     role: str
     findings: tuple[tuple[str, LabelState], ...] = ()
+    implies: tuple[tuple[str, LabelState], ...] = ()
     ignores: frozenset[str] = frozenset()
     is_transparent: bool = False
 
@@ -150,7 +152,8 @@ def _matcher(rows: list[dict[str, Any]], vocabulary: Vocabulary) -> Matcher:
 
 def _term(row: dict[str, Any], role: str) -> Term:
     findings = tuple(_finding(row["id"], written) for written in row.get("findings", ()))
-    return Term(row["id"], role, findings, frozenset(row.get("ignores", ())), row.get("transparent", False))
+    implies = tuple(_finding(row["id"], written) for written in row.get("implies", ()))
+    return Term(row["id"], role, findings, implies, frozenset(row.get("ignores", ())), row.get("transparent", False))
 
 
 def _finding(rule_id: str, written: str) -> tuple[str, LabelState]:

@@ -65,7 +65,7 @@ def parse(sentence: Sentence, lexicon: Lexicon) -> Parsed | None:
     terms = [FoundTerm(start, end, lexicon.terms[value]) for start, end, value in lexicon.term_matcher.find(ids)]
     if not terms:
         return None
-    cues = [FoundCue(start, end, lexicon.cues[value]) for start, end, value in lexicon.cue_matcher.find(ids)]
+    cues = _cues(ids, lexicon)
     cues = _without_statements(sentence, terms, cues)
     candidates = [
         Candidate(found.start, found.end, found.start, found.end, found.term, (found.term.rule_id,))
@@ -75,6 +75,15 @@ def parse(sentence: Sentence, lexicon: Lexicon) -> Parsed | None:
     candidates.extend(pair_organs(sentence, terms, cues, lexicon))
     candidates.sort(key=lambda found: (found.start, found.end))
     return Parsed(sentence, cues, candidates)
+
+
+def find_cues(sentence: Sentence, lexicon: Lexicon) -> list[FoundCue]:
+    """The cues of a sentence, in order."""
+    return _cues(lexicon.vocabulary.encode(sentence.words), lexicon)
+
+
+def _cues(ids: list[int], lexicon: Lexicon) -> list[FoundCue]:
+    return [FoundCue(start, end, lexicon.cues[value]) for start, end, value in lexicon.cue_matcher.find(ids)]
 
 
 def _without_statements(sentence: Sentence, terms: list[FoundTerm], cues: list[FoundCue]) -> list[FoundCue]:

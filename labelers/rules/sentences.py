@@ -48,10 +48,10 @@ class Sentence:
         return self.ends[-1]
 
 
-def read_sentences(text: str, sections: tuple[Section, ...]) -> Iterator[Sentence]:
-    """Sentences of the sections that make findings (`READ_SECTIONS`), in order."""
+def read_sentences(text: str, sections: tuple[Section, ...], names: tuple[str, ...] = READ_SECTIONS) -> Iterator[Sentence]:
+    """Sentences of the sections called one of `names`, in order."""
     for section in sections:
-        if section.name in READ_SECTIONS:
+        if section.name in names:
             yield from split(text, section)
 
 

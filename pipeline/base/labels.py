@@ -18,6 +18,8 @@ class LabelState(StrEnum):
 
 STATES = tuple(LabelState)
 _FROM_NUMBER = {1.0: LabelState.POSITIVE, 0.0: LabelState.NEGATIVE, -1.0: LabelState.UNCERTAIN}
+ASIDES = ("historical", "hypothetical")
+INDIRECT = "indirect"
 _TO_NUMBER = {state: number for number, state in _FROM_NUMBER.items()}
 
 
@@ -54,6 +56,8 @@ class Mention:
 
     `start` and `end` are offsets into the report's `text`, as are `sentence_start` and `sentence_end`.
     `grade` is "weak" or "strong" for an UNCERTAIN mention, else None. A mention is never UNMENTIONED.
+    `attributes` are "name:value" or a name: one of `ASIDES` makes the mention no statement about this film, so that it counts for no
+    label; `INDIRECT` is a sign that is stated, but only suggests the finding.
     """
 
     finding: str
@@ -70,11 +74,17 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class ReportLabel:
-    """What one labeler says of one finding of one report; `evidence` indexes the mentions behind it."""
+    """What one labeler says of one finding of one report.
+
+    `evidence` indexes the mentions behind it. `grade` is "weak" or "strong" for an UNCERTAIN label whose labeler knows, else None.
+    `probabilities`, of a labeler that has them, are those of the states in the order of `STATES` and sum to 1.
+    """
 
     finding: str
     state: LabelState
     evidence: tuple[int, ...] = ()
+    grade: str | None = None
+    probabilities: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

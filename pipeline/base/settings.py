@@ -66,7 +66,10 @@ class Label(_Section):
     """Labels."""
 
     labelers: tuple[str, ...] = Field(default=("rules",), description="registered report labelers to run")
-    findings: tuple[str, ...] = Field(default=findings.NAMES, description="findings of the dataset")
+    options: dict[str, dict[str, Any]] = Field(
+        default={}, description="options of single labelers, as label.options.rules.preset; `cxr labelers` lists them"
+    )
+    findings: tuple[str, ...] = Field(default=findings.DATASET, description="findings of the dataset")
     policy: str = Field(default="u_ignore", description="what UNCERTAIN becomes in training (CheXpert, section 3)")
     policies: dict[str, str] = Field(
         default={"Atelectasis": "u_ones", "Edema": "u_ones", "Cardiomegaly": "u_zeros", "Consolidation": "u_zeros"},

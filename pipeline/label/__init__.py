@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +11,9 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.base import tables, verdicts
-from pipeline.base.interfaces import LABELERS, POLICIES, StageResult
+from pipeline.base.interfaces import POLICIES, StageResult
 from pipeline.base.labels import STATES
+from pipeline.base.reports import Report, Section
 from pipeline.base.settings import Settings, policy_of
 from pipeline.base.storage import Home
 from pipeline.label import agreement, gather, matrix, plots, posterior, priors, reading, reconcile
@@ -56,11 +58,11 @@ def kept_films(home: Home) -> pd.DataFrame:
 
 def _read(home: Home, settings: Settings, films: pd.DataFrame) -> _Read:
     reports = home.read("reports", ["report_id", "study_id", "text", "sections"])
-    labelers = {name: LABELERS.get(name) for name in settings.label.labelers}
-    rows = reports.to_pylist()
-    mentions, states = reading.read_reports(rows, labelers)
+    readers = [reading.reader(name, settings.label.options.get(name, {})) for name in settings.label.labelers]
+    given = [_report(row) for row in reports.to_pylist()]
+    mentions, states = reading.read_reports(given, readers, home.private / "labelers")
     home.write("mentions", pa.Table.from_pylist(mentions, schema=_bare("mentions")))
-    frame = pd.DataFrame(states, columns=["report_id", "annotator", "finding", "state", "mention_ids", "evidence"])
+    frame = pd.DataFrame(states, columns=["report_id", *gather.SAID])
     studies = reports.select(["report_id", "study_id"]).to_pandas()
     from_reports = gather.broadcast(frame, studies, films, settings.label.findings)
     from_files = gather.published(home.read("published_labels").to_pandas(), films, settings.label.findings)
@@ -68,7 +70,11 @@ def _read(home: Home, settings: Settings, films: pd.DataFrame) -> _Read:
     home.write("annotations", _arrow("annotations", found))
     annotators = (*sorted(from_files["annotator"].unique()), *settings.label.labelers)
     n_read = int(frame["report_id"].nunique())
-    return _Read(found, annotators, len(mentions), n_read, len(rows) - n_read)
+    return _Read(found, annotators, len(mentions), n_read, len(given) - n_read)
+
+
+def _report(row: dict[str, Any]) -> Report:
+    return Report(row["report_id"], row["text"], tuple(Section(part["name"], part["start"], part["end"]) for part in row["sections"]))
 
 
 def _labels(home: Home, settings: Settings, matrices: list[matrix.LabelMatrix], fits: list[posterior.Posterior]) -> pd.DataFrame:

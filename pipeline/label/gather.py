@@ -11,7 +11,8 @@ import pandas as pd
 
 from pipeline.base.labels import LabelState
 
-COLUMNS = ["image_id", "finding", "annotator", "state", "mention_ids", "evidence"]
+SAID = ["annotator", "finding", "state", "grade", "probabilities", "mention_ids", "evidence"]
+COLUMNS = ["image_id", *SAID]
 # Several reports of one study: a stated finding outweighs a hedged one, and that a denied one (CheXpert's order of aggregation).
 _STRENGTH = {LabelState.POSITIVE: 0, LabelState.UNCERTAIN: 1, LabelState.NEGATIVE: 2, LabelState.UNMENTIONED: 3}
 
@@ -20,7 +21,7 @@ def broadcast(states: pd.DataFrame, reports: pd.DataFrame, films: pd.DataFrame, 
     """States of reports as annotations of films.
 
     Args:
-        states: report_id, annotator, finding, state, mention_ids, evidence.
+        states: report_id and SAID.
         reports: report_id, study_id (null where the report has no film).
         films: image_id, study_id of kept films.
         findings: findings of the dataset.
@@ -51,4 +52,4 @@ def published(labels: pd.DataFrame, films: pd.DataFrame, findings: Collection[st
         findings: findings of the dataset.
     """
     kept = labels[labels["image_id"].isin(films["image_id"]) & labels["finding"].isin(list(findings))]
-    return kept.assign(mention_ids=pd.Series([()] * len(kept), kept.index, object), evidence=None)[COLUMNS]
+    return kept.assign(mention_ids=pd.Series([()] * len(kept), kept.index, object), evidence=None, grade=None, probabilities=None)[COLUMNS]

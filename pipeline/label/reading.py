@@ -6,14 +6,19 @@ belongs to the labelers; which film a report speaks of belongs to `gather.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from pipeline.base.errors import CxrError
-from pipeline.base.interfaces import Labeler
+from pydantic import ValidationError
+
+from pipeline.base.errors import CxrError, PluginError, SettingsError
+from pipeline.base.interfaces import LABELERS, Labeler, LabelerOptions
 from pipeline.base.labels import LabeledReport, LabelState, Mention
 from pipeline.base.progress import track
-from pipeline.base.reports import READ_SECTIONS, Section
+from pipeline.base.reports import READ_SECTIONS, Report, Section
 
 Row = dict[str, Any]
 _EVIDENCE_CHARACTERS = 160
@@ -25,31 +30,57 @@ class LabelerError(CxrError):
     """A labeler crashed, or gave an answer that breaks its interface."""
 
 
-def read_reports(reports: Iterable[Mapping[str, Any]], labelers: Mapping[str, Labeler]) -> tuple[list[Row], list[Row]]:
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A labeler with its options, ready to read."""
+
+    name: str
+    labeler: Labeler
+    options: LabelerOptions
+
+
+def reader(name: str, chosen: Mapping[str, Any]) -> Reader:
+    """The labeler called `name` with these options.
+
+    Raises:
+        PluginError: no such labeler, or a package or file it needs is missing.
+        SettingsError: an option it does not know, or a bad value.
+    """
+    labeler = LABELERS.get(name)
+    try:
+        options = labeler.Options.model_validate(chosen)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"option {where} of the labeler {name}: {first['msg']}", "`cxr labelers` lists the options") from error
+    if problem := labeler.missing(options):
+        raise PluginError(f"the labeler {name} cannot run here: {problem}", "`cxr labelers` says what each labeler needs")
+    return Reader(name, labeler, options)
+
+
+def read_reports(reports: Sequence[Report], readers: Sequence[Reader], work: Path | None = None) -> tuple[list[Row], list[Row]]:
     """Every labeler over every report that says something.
 
     Args:
-        reports: rows of the table `reports` with report_id, text and sections.
-        labelers: labelers by name.
+        reports: what to read.
+        readers: who reads.
+        work: where labelers keep finished batches.
 
     Returns:
-        Rows of `mentions`, and for each report, labeler and finding the labeler knows: report_id, annotator, finding, state,
-        mention_ids, evidence. A report without findings, impression or body text gives neither: nobody read anything.
+        Rows of `mentions`, and for each report, labeler and finding the labeler knows: report_id, annotator, finding, state, grade,
+        probabilities, mention_ids, evidence. A report without findings, impression or body text gives neither: nobody read anything.
 
     Raises:
         LabelerError: a labeler crashed or broke its interface.
     """
     mentions: list[Row] = []
     states: list[Row] = []
-    for report in track(list(reports), "label", unit=" reports"):
-        sections = tuple(Section(part["name"], part["start"], part["end"]) for part in report["sections"])
-        if not is_readable(sections):
-            continue
-        for name, labeler in labelers.items():
-            read = _ask(report["report_id"], report["text"], sections, name, labeler)
-            found = [_mention_row(report["report_id"], report["text"], name, index, made) for index, made in enumerate(read.mentions)]
+    readable = [report for report in reports if is_readable(report.sections)]
+    for one in readers:
+        for report, read in track(read_all(one, readable, work), "label", total=len(readable), unit=" reports"):
+            found = [_mention_row(report, one.name, index, made) for index, made in enumerate(read.mentions)]
             mentions += found
-            states += _state_rows(report["report_id"], report["text"], name, read, [row["mention_id"] for row in found])
+            states += _state_rows(report, one.name, read, [row["mention_id"] for row in found])
     return mentions, states
 
 
@@ -58,14 +89,38 @@ def is_readable(sections: tuple[Section, ...]) -> bool:
     return any(section.name in READ_SECTIONS for section in sections)
 
 
-def _ask(report_id: str, text: str, sections: tuple[Section, ...], name: str, labeler: Labeler) -> LabeledReport:
-    try:
-        read = labeler.label(text, sections)
-    except Exception as error:
-        raise LabelerError(f"labeler {name} crashed on report {report_id} ({type(error).__name__})", _REPORT_IT) from error
-    if problem := _problem(read, text, labeler):
-        raise LabelerError(f"labeler {name} on report {report_id}: {problem}", _REPORT_IT)
-    return read
+def read_all(one: Reader, reports: Iterable[Report], work: Path | None = None) -> Iterator[tuple[Report, LabeledReport]]:
+    """Each report with what a labeler says of it, checked; streaming.
+
+    Raises:
+        LabelerError: the labeler crashed, broke its interface, or answered for too few or too many reports.
+    """
+    given: deque[Report] = deque()
+
+    def handed() -> Iterator[Report]:
+        for report in reports:
+            given.append(report)
+            yield report
+
+    answers = one.labeler.read(handed(), one.options, work)
+    while True:
+        try:
+            read = next(answers, None)
+        except CxrError:
+            raise
+        except Exception as error:
+            of = f" on report {given[0].report_id}" if given else ""
+            raise LabelerError(f"labeler {one.name} crashed{of} ({type(error).__name__})", _REPORT_IT) from error
+        if read is None:
+            break
+        if not given:
+            raise LabelerError(f"labeler {one.name} answered for more reports than it was given", _REPORT_IT)
+        report = given.popleft()
+        if problem := _problem(read, report.text, one.labeler):
+            raise LabelerError(f"labeler {one.name} on report {report.report_id}: {problem}", _REPORT_IT)
+        yield report, read
+    if given:
+        raise LabelerError(f"labeler {one.name} gave no answer for {len(given)} reports", _REPORT_IT)
 
 
 def _problem(read: LabeledReport, text: str, labeler: Labeler) -> str | None:
@@ -82,10 +137,10 @@ def _problem(read: LabeledReport, text: str, labeler: Labeler) -> str | None:
     return None
 
 
-def _mention_row(report_id: str, text: str, name: str, index: int, made: Mention) -> Row:
+def _mention_row(report: Report, name: str, index: int, made: Mention) -> Row:
     return {
-        "mention_id": f"{report_id}:{name}:{index:04d}",
-        "report_id": report_id,
+        "mention_id": f"{report.report_id}:{name}:{index:04d}",
+        "report_id": report.report_id,
         "annotator": name,
         "finding": made.finding,
         "state": str(made.state),
@@ -93,22 +148,24 @@ def _mention_row(report_id: str, text: str, name: str, index: int, made: Mention
         "section": made.section,
         "start": made.start,
         "end": made.end,
-        "words": text[made.start : made.end],
-        "sentence": text[made.sentence_start : made.sentence_end],
+        "words": report.text[made.start : made.end],
+        "sentence": report.text[made.sentence_start : made.sentence_end],
         "rule_ids": list(made.rule_ids),
         "attributes": list(made.attributes),
     }
 
 
-def _state_rows(report_id: str, text: str, name: str, read: LabeledReport, mention_ids: list[str]) -> list[Row]:
+def _state_rows(report: Report, name: str, read: LabeledReport, mention_ids: list[str]) -> list[Row]:
     return [
         {
-            "report_id": report_id,
+            "report_id": report.report_id,
             "annotator": name,
             "finding": label.finding,
             "state": str(label.state),
+            "grade": label.grade,
+            "probabilities": label.probabilities,
             "mention_ids": [mention_ids[index] for index in label.evidence],
-            "evidence": quote(text, [read.mentions[index] for index in label.evidence]),
+            "evidence": quote(report.text, [read.mentions[index] for index in label.evidence]),
         }
         for label in read.labels
     ]

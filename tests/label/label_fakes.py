@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
+from pipeline.base.interfaces import LabelerOptions
 from pipeline.base.labels import LabeledReport, LabelState, Mention, ReportLabel
-from pipeline.base.reports import Section
+from pipeline.base.reports import Report
 
 PATTERNS = {
     "Cardiomegaly": r"(no )?(borderline )?cardiomegaly",
@@ -14,10 +17,20 @@ PATTERNS = {
 
 
 class PatternLabeler:
-    version = "test"
+    needs = ""
     findings = tuple(PATTERNS)
+    Options = LabelerOptions
 
-    def label(self, text: str, sections: tuple[Section, ...]) -> LabeledReport:
+    def missing(self, options: LabelerOptions) -> str | None:
+        return None
+
+    def version(self, options: LabelerOptions) -> str:
+        return "test"
+
+    def read(self, reports: Iterable[Report], options: LabelerOptions, work: Path | None = None) -> Iterator[LabeledReport]:
+        return (self.label(report.text) for report in reports)
+
+    def label(self, text: str) -> LabeledReport:
         mentions: list[Mention] = []
         labels: list[ReportLabel] = []
         for finding, pattern in PATTERNS.items():
@@ -32,10 +45,10 @@ class PatternLabeler:
 
 
 class CrashingLabeler(PatternLabeler):
-    def label(self, text: str, sections: tuple[Section, ...]) -> LabeledReport:
+    def label(self, text: str) -> LabeledReport:
         raise ValueError("a bug")
 
 
 class ForgetfulLabeler(PatternLabeler):
-    def label(self, text: str, sections: tuple[Section, ...]) -> LabeledReport:
+    def label(self, text: str) -> LabeledReport:
         return LabeledReport((), (ReportLabel("Cardiomegaly", LabelState.UNMENTIONED),))

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from labelers.rules import RuleLabeler, lexicon
+from labelers.rules import engine, lexicon
 from pipeline.base.errors import PluginError
 from pipeline.base.findings import NO_FINDING
 from pipeline.base.labels import LabelState, Mention, to_chexpert
-from pipeline.base.reports import sections
+from pipeline.base.reports import Report
 
-LABELER = RuleLabeler()
+LABELER = engine()
 EXAMPLES = lexicon.load().examples
 
 
 def read(text: str) -> dict[str, int]:
     """Finding -> 1 / 0 / -1 for every finding mentioned, No Finding left out."""
-    labels = LABELER.label(text, sections(text)).labels
+    labels = LABELER.label(Report.of("r", text)).labels
     return {x.finding: int(n) for x in labels if x.finding != NO_FINDING and (n := to_chexpert(x.state)) is not None}
 
 
 def mentions(text: str) -> tuple[Mention, ...]:
-    return LABELER.label(text, sections(text)).mentions
+    return LABELER.label(Report.of("r", text)).mentions
 
 
 def parse(reading: str) -> dict[str, int]:
@@ -75,10 +75,10 @@ TRAPS = {
     "There are no XXXX of a pleural effusion.": "Pleural Effusion=0",
     "Median sternotomy XXXX are intact.": "Support Devices=1",
     # vocabulary
-    "Calcified granuloma in the left apex.": "Lung Lesion=1",
+    "Calcified granuloma in the left apex.": "Granuloma=1; Lung Lesion=1",
     "Moderate pericardial effusion.": "",
     "Bullous emphysema.": "Emphysema=1",
-    "Subcutaneous emphysema along the chest wall.": "",
+    "Subcutaneous emphysema along the chest wall.": "Subcutaneous Emphysema=1",
     "Collapse of the L1 vertebral body.": "Fracture=-1",
     "Complete collapse of the right upper lobe.": "Atelectasis=1",
     "No mass effect.": "",
@@ -154,7 +154,7 @@ def test_removed_tube_leaves_the_other_devices() -> None:
     ],
 )
 def test_no_finding_follows_chexpert(text: str, expected: LabelState) -> None:
-    label = next(x for x in LABELER.label(text, sections(text)).labels if x.finding == NO_FINDING)
+    label = next(x for x in LABELER.label(Report.of("r", text)).labels if x.finding == NO_FINDING)
     assert label.state is expected
 
 
