@@ -18,6 +18,7 @@ _RANK = (LabelState.POSITIVE, LabelState.UNCERTAIN, LabelState.NEGATIVE)
 _PRESENT = (LabelState.POSITIVE, LabelState.UNCERTAIN)
 _IMPRESSION = "impression"
 _NORMAL_STUDY = "normal-study"
+_SILENT = {name: ReportLabel(name, LabelState.UNMENTIONED) for name in NAMES}
 
 
 def aggregate(
@@ -31,15 +32,17 @@ def aggregate(
         plural: findings of which many may be there, so that the denial of one in the impression outvotes nothing.
         concludes: whether a clear denial in the impression wins over the other sections.
     """
-    by_finding: dict[str, list[int]] = {name: [] for name in NAMES}
+    by_finding: dict[str, list[int]] = {}
     for index, mention in enumerate(mentions):
         if not _is_aside(mention):
-            by_finding[mention.finding].append(index)
-    labels = {name: _decide(name, by_finding[name], mentions, concludes and name not in plural) for name in NAMES if name != NO_FINDING}
+            by_finding.setdefault(mention.finding, []).append(index)
+    statements = by_finding.pop(NO_FINDING, [])
+    labels = dict(_SILENT)
+    labels.update((name, _decide(name, indices, mentions, concludes and name not in plural)) for name, indices in by_finding.items())
     for name, implied in parents.items():
         for parent in implied:
             labels[parent] = _imply(labels[name], labels[parent])
-    labels[NO_FINDING] = _no_finding(labels, by_finding[NO_FINDING])
+    labels[NO_FINDING] = _no_finding(labels, statements)
     return tuple(labels[name] for name in NAMES)
 
 
@@ -57,8 +60,6 @@ def _is_aside(mention: Mention) -> bool:
 
 
 def _decide(name: str, indices: list[int], mentions: Sequence[Mention], can_conclude: bool) -> ReportLabel:
-    if not indices:
-        return ReportLabel(name, LabelState.UNMENTIONED)
     states = {mentions[index].state for index in indices}
     is_denied = can_conclude and {mentions[index].state for index in indices if mentions[index].section == _IMPRESSION} == {
         LabelState.NEGATIVE
@@ -83,7 +84,7 @@ def _imply(child: ReportLabel, parent: ReportLabel) -> ReportLabel:
 
 
 def _no_finding(labels: Mapping[str, ReportLabel], statements: list[int]) -> ReportLabel:
-    others = [label for label in labels.values() if label.finding != SUPPORT_DEVICES]
+    others = [label for label in labels.values() if label.finding not in (NO_FINDING, SUPPORT_DEVICES)]
     evidence = sorted({*statements, *(index for label in labels.values() for index in label.evidence)})
     if not evidence or any(label.state in _PRESENT for label in others):
         return ReportLabel(NO_FINDING, LabelState.UNMENTIONED)

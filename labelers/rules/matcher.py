@@ -99,6 +99,7 @@ class Matcher:
         self._members: list[frozenset[tuple[int, int]]] = []
         self._accepts: list[int] = []
         self._next: list[dict[int, int]] = []
+        self._reads: dict[int, tuple[dict[int, list[tuple[int, int]]], list[tuple[int, int]]]] = {}
         self._start = self._state(self._close((index, 0) for index in range(len(pairs))))
 
     def find(self, ids: Sequence[int]) -> list[tuple[int, int, int]]:
@@ -155,16 +156,28 @@ class Matcher:
         return self._states[members]
 
     def _step(self, state: int, word: int) -> int:
-        moved = [place for phrase, position in self._members[state] for place in self._move(phrase, position, word)]
+        by_word, any_word = self._readers(state)
+        places = by_word.get(word, []) + (any_word if word not in self._marks else [])
+        moved = [place for phrase, position in places for place in self._move(phrase, position)]
         target = self._state(self._close(moved)) if moved else _DEAD
         self._next[state][word] = target
         return target
 
-    def _move(self, phrase: int, position: int, word: int) -> Iterable[tuple[int, int]]:
-        elements = self._elements[phrase]
-        if position >= len(elements):
-            return ()
-        element = elements[position]
-        if word not in element.words and (_ANY not in element.words or word in self._marks):
-            return ()
-        return ((phrase, position), (phrase, position + 1)) if element.is_repeated else ((phrase, position + 1),)
+    def _readers(self, state: int) -> tuple[dict[int, list[tuple[int, int]]], list[tuple[int, int]]]:
+        """The places of a state by the word they read, and those that read any; the start has thousands, so this is done once a state."""
+        if state not in self._reads:
+            by_word: dict[int, list[tuple[int, int]]] = {}
+            any_word: list[tuple[int, int]] = []
+            for phrase, position in self._members[state]:
+                if position < len(self._elements[phrase]):
+                    words = self._elements[phrase][position].words
+                    for word in words:
+                        by_word.setdefault(word, []).append((phrase, position))
+                    if _ANY in words:
+                        any_word.append((phrase, position))
+            self._reads[state] = (by_word, any_word)
+        return self._reads[state]
+
+    def _move(self, phrase: int, position: int) -> Iterable[tuple[int, int]]:
+        is_repeated = self._elements[phrase][position].is_repeated
+        return ((phrase, position), (phrase, position + 1)) if is_repeated else ((phrase, position + 1),)
