@@ -13,12 +13,12 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
 from pipeline.base import findings, stages, tables
-from pipeline.base.interfaces import ALL, RULES
+from pipeline.base.interfaces import ALL, LABELERS, RULES
 from pipeline.base.settings import PROFILES, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,6 +80,35 @@ def plugins_page() -> str:
         lines += [f"## {registry.seam}", "", f"Files in `{registry.package.replace('.', '/')}/`.", ""]
         lines += [*_grid(("name", "what it does", "needs"), rows), ""]
     return _page(lines)
+
+
+def labelers_page() -> str:
+    """docs/labelers.md."""
+    from labelers.rules import conventions
+
+    lines = ["# Labelers and their options", _note("the labeler's file"), ""]
+    lines += [
+        "`cxr labelers` says which can run here. Options: `cxr label --set option=value`, in a run `label.options.<labeler>.<option>`.",
+        "",
+    ]
+    for name, one in LABELERS:
+        lines += [f"## {name}", "", LABELERS.describe(name), "", f"Needs: {one.needs or 'nothing'}.", ""]
+        fields = one.Options.model_fields.items()
+        rows = [(f"`{key}`", f"`{_short(field.default)}`", _choices(field.annotation), field.description or "") for key, field in fields]
+        lines += [*_grid(("option", "default", "choices", "what it does"), rows), ""]
+    presets = conventions.presets()
+    lines += ["## Presets of rules", ""]
+    lines += [*(f"- `{name}`: {doc}" for name, doc in conventions.preset_docs().items()), ""]
+    examples = {(one.convention, one.choice): one for one in conventions.examples()}
+    rows = [
+        (f"`{one.name}`", *(f"{choice[one.name]}" for choice in presets.values()), examples[one.name, one.choices[0]].text)
+        for one in conventions.conventions()
+    ]
+    rows += [("`impression`", *(choice["impression"] for choice in presets.values()), "")]
+    lines += [*_grid(("convention", *presets, "for example"), rows), ""]
+    lines += ["What each choice makes of the example (every line is tested):", ""]
+    rows = [(f"`{one.convention}`", one.choice, one.text, one.reading or "nothing") for one in conventions.examples()]
+    return _page([*lines, *_grid(("convention", "choice", "sentence", "reading"), rows)])
 
 
 def findings_page() -> str:
@@ -187,6 +216,7 @@ FILES: dict[str, dict[str, Callable[[], str]]] = {
         "docs/settings.md": settings_page,
         "docs/plugins.md": plugins_page,
         "docs/findings.md": findings_page,
+        "docs/labelers.md": labelers_page,
         "docs/cli.md": cli_page,
         "docs/img/path.svg": path_picture,
         **{f"docs/stages/{name}.md": partial(stage_page, name) for name in stages.NAMES},
@@ -236,10 +266,14 @@ def _profile(change: dict[str, Any]) -> str:
 
 
 def _short(value: Any) -> str:
-    if value == findings.NAMES:
-        return "all of docs/findings.md"
+    if value == findings.DATASET:
+        return "those of CheXpert and ChestX-ray14 in docs/findings.md"
     plain = list(value) if isinstance(value, tuple) else value
     return json.dumps(plain, default=str)
+
+
+def _choices(annotation: Any) -> str:
+    return _codes(str(one) for one in get_args(annotation)) if get_origin(annotation) is Literal else ""
 
 
 def _spelling(option: Any) -> str:

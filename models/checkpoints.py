@@ -83,7 +83,7 @@ def save(network: FilmNetwork, path: Path) -> None:
 def _read_torch(path: Path) -> object:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise InputError(
             f"{path.name} is not a file of tensors that torch can read safely", "save it anew with torch.save(model.state_dict(), path)"
         ) from error

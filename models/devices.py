@@ -16,14 +16,14 @@ MAX_THREADS = 8
 AUTO, ON_CPU, ON_GPU = "auto", "mobilenet_v3_small", "densenet121"
 
 
-def choose(wanted: str) -> torch.device:
-    """The device for "auto", "cpu" or "cuda".
+def choose(wanted: str, setting: str = "predict.device") -> torch.device:
+    """The device for "auto", "cpu" or "cuda"; `setting` is what the error names.
 
     Raises:
         SettingsError: cuda is asked for and there is none.
     """
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("predict.device is cuda, and no CUDA device is visible", "set predict.device to auto or cpu")
+        raise SettingsError(f"{setting} is cuda, and no CUDA device is visible", f"set {setting} to auto or cpu")
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
 
 

@@ -11,6 +11,7 @@ TEMPLATES = Path(__file__).resolve().parent / "templates"
 # seam -> folder of the plug-in, folder of its test
 SEAMS = {
     "source": ("pipeline/collect/sources", "tests/collect"),
+    "label_file": ("pipeline/collect/label_files", "tests/collect"),
     "rule": ("pipeline/exclude/rules", "tests/exclude"),
     "labeler": ("labelers", "tests/labelers"),
     "policy": ("pipeline/label/uncertainty", "tests/label"),
