@@ -79,7 +79,7 @@ def _before(parsed: Parsed, candidate: Candidate) -> Verdict:
             return pending if is_cut else Verdict(_NEGATIVE, None, found.cue.rule_id)
         elif pending is _NO_CUE:
             verdict = _doubt(parsed, found)
-            if verdict is not None and (found.cue.spans or not is_cut or not _opens_between(parsed, found, candidate)):
+            if verdict is not None and not (is_cut and kind == "history") and (found.cue.spans or not is_cut or not _opens_between(parsed, found, candidate)):
                 if not found.cue.yields:
                     return verdict
                 pending = verdict
@@ -128,7 +128,7 @@ def _behind(parsed: Parsed, candidate: Candidate) -> Verdict:
             return Verdict(_UNCERTAIN, found.cue.grade, found.cue.rule_id)
         if found.cue.kind == "history-after":
             return Verdict(_POSITIVE, None, found.cue.rule_id, _ASIDES[found.cue.kind])
-        if found.cue.kind not in ("versus", "history", "pseudo"):
+        if found.cue.kind not in ("versus", "history", "pseudo", "unchanged"):
             break
     return _NO_CUE
 
@@ -138,7 +138,7 @@ def _doubt_alternatives(parsed: Parsed, asserted: list[_Asserted]) -> None:
     for first, second in pairwise(asserted):
         left, right = first.candidate, second.candidate
         joined = [cue for cue in parsed.cues if cue.cue.kind == "versus" and left.end <= cue.start and cue.end <= right.start]
-        if not joined or right.start - left.end > 6 or _is_broken(parsed, left.end, right.start):
+        if not joined or right.start - left.end > 6 or _is_broken(parsed, left.end, right.start) or _is_unchanged(parsed, left):
             continue
         for item in (first, second):
             if _is_stated(item) and item.candidate.term.role == "finding" and not _is_same(first, second):
@@ -156,6 +156,12 @@ def _is_stated(item: _Asserted) -> bool:
 
 def _is_same(first: _Asserted, second: _Asserted) -> bool:
     return first.candidate.term is second.candidate.term
+
+
+def _is_unchanged(parsed: Parsed, candidate: Candidate) -> bool:
+    """Whether the nearest cue before says "no change in"."""
+    before = [cue for cue in parsed.cues if cue.start < candidate.start]
+    return bool(before) and before[-1].cue.kind == "unchanged"
 
 
 def _is_broken(parsed: Parsed, start: int, end: int) -> bool:
