@@ -44,9 +44,9 @@ _SELDOM_LAST = frozenset(("incl", "resp", "esp", "prob", "poss", "temp", "est", 
 _NOT_FIRST = frozenset((",", ";", ":", "/", ")"))
 # A line that ends in one of these goes on in the next, and no key of a template follows them.
 _GOES_ON = frozenset(
-    (",", ":", ";", "/", "-", "(", "and", "or", "nor", "of", "the", "a", "an", "in", "on", "at", "to", "for", "from", "with", "without", "by", "no",
-     "not", "is", "are", "was", "were", "be", "been", "has", "have", "may", "could", "which", "that", "than", "as", "per", "via", "versus", "vs",
-     "dr", "but", "likely", "possible", "probable")
+    (",", ":", ";", "/", "-", "(", "and", "or", "nor", "of", "the", "a", "an", "in", "on", "at", "to", "for", "from", "with", "without", "by",
+     "no", "not", "is", "are", "was", "were", "be", "been", "has", "have", "may", "could", "which", "that", "than", "as", "per", "via",
+     "versus", "vs", "dr", "but", "likely", "possible", "probable")
 )  # fmt: skip
 # Names that begin with a capital inside a sentence: devices, signs, months.
 _NAMES = frozenset(
@@ -199,7 +199,7 @@ class _Reader:
         if " " not in line and " " not in following:
             return False
         word = first.group()
-        if word.isupper() and len(word) > 1 or line.isupper():
+        if line.isupper() or (word.isupper() and len(word) > 1):
             return not self._was_full(line, word)
         return word.lower() not in _NAMES
 
