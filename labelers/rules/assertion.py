@@ -21,7 +21,7 @@ _MAX_BEHIND = 8
 _VERSUS = frozenset(("versus", "vs"))
 _PLACES = frozenset(("in", "of", "at", "over", "within", "the", "involving", "overlying", "projecting", "both", "lobe", "lung", "and"))
 _LIST_WORDS = frozenset(("or", "nor"))
-_ASIDES = {"history": "historical", "history-after": "historical", "hypothetical": "hypothetical"}
+_ASIDES = {"history": "historical", "prior": "historical", "history-after": "historical", "hypothetical": "hypothetical"}
 
 
 class Verdict(NamedTuple):
@@ -54,9 +54,11 @@ def _judge(parsed: Parsed, candidate: Candidate) -> Verdict:
     if candidate.term.role == "statement" or (candidate.term.role == "reading" and candidate.term.findings[0][1] is _NEGATIVE):
         return _NO_CUE
     before = _before(parsed, candidate)
-    if before.state is not _POSITIVE or before.aside:
+    if before.state is not _POSITIVE or before.aside == "hypothetical":
         return before
     behind = _behind(parsed, candidate)
+    if before.aside and behind.state is not _NEGATIVE:
+        return before
     return before if behind is _NO_CUE else behind
 
 
@@ -64,22 +66,22 @@ def _before(parsed: Parsed, candidate: Candidate) -> Verdict:
     """The nearest cue in front whose scope reaches the candidate."""
     pending, is_cut = _NO_CUE, False
     for found in reversed(parsed.cues):
-        if found.start >= candidate.anchor:
+        if found.start >= candidate.anchor or candidate.anchor < found.end <= candidate.end:
             continue
         kind = found.cue.kind
         if kind in candidate.term.ignores:
             continue
-        if kind in ("stop", "verb", "negate-after", "hedge-after"):
+        if kind in ("stop", "verb", "negate-after", "hedge-after") or (kind == "negate-around" and _is_last(parsed, found)):
             break
         if kind == "with" or (kind == "opener" and not _goes_on(parsed, found)):
             is_cut = True
         elif kind == "affirm" and pending is _NO_CUE:
             pending = Verdict(_POSITIVE, None, found.cue.rule_id)
-        elif kind == "negate-before":
+        elif kind == "negate-before" or (kind == "negate-around" and not _is_last(parsed, found)):
             return pending if is_cut else Verdict(_NEGATIVE, None, found.cue.rule_id)
         elif pending is _NO_CUE:
             verdict = _doubt(parsed, found)
-            if verdict is not None and not (is_cut and kind == "history") and (found.cue.spans or not is_cut or not _opens_between(parsed, found, candidate)):
+            if verdict is not None and not (is_cut and kind in ("history", "prior")) and (found.cue.spans or not is_cut or not _opens_between(parsed, found, candidate)):
                 if not found.cue.yields:
                     return verdict
                 pending = verdict
@@ -91,6 +93,11 @@ def _doubt(parsed: Parsed, found: FoundCue) -> Verdict | None:
     if kind == "hedge-before" or (kind == "hedge-around" and not _is_last(parsed, found)):
         return Verdict(_UNCERTAIN, found.cue.grade, found.cue.rule_id)
     return Verdict(_POSITIVE, None, found.cue.rule_id, _ASIDES[kind]) if kind in _ASIDES else None
+
+
+def _closes(parsed: Parsed, cue: FoundCue) -> bool:
+    """Whether the cue ends the sentence, so that it speaks of what came before: "small effusion, likely", "effusion: no"."""
+    return cue.end == len(parsed.sentence.words) and (cue.cue.kind.startswith("hedge") or cue.cue.kind == "negate-before")
 
 
 def _is_last(parsed: Parsed, cue: FoundCue) -> bool:
@@ -120,15 +127,18 @@ def _behind(parsed: Parsed, candidate: Candidate) -> Verdict:
     for found in parsed.cues:
         if found.start < candidate.tail:
             continue
-        if found.start - candidate.tail > _MAX_BEHIND or "," in parsed.sentence.words[candidate.tail : found.start]:
+        if found.start - candidate.tail > _MAX_BEHIND:
             break
-        if found.cue.kind == "negate-after":
+        if "," in parsed.sentence.words[candidate.tail : found.start] and not _closes(parsed, found):
+            break
+        closes = _closes(parsed, found) or (found.cue.kind in ("negate-around", "hedge-around") and _is_last(parsed, found))
+        if found.cue.kind == "negate-after" or (closes and found.cue.kind.startswith("negate")):
             return Verdict(_NEGATIVE, None, found.cue.rule_id)
-        if found.cue.kind == "hedge-after" or (found.cue.kind == "hedge-around" and _is_last(parsed, found)):
+        if found.cue.kind == "hedge-after" or closes:
             return Verdict(_UNCERTAIN, found.cue.grade, found.cue.rule_id)
         if found.cue.kind == "history-after":
             return Verdict(_POSITIVE, None, found.cue.rule_id, _ASIDES[found.cue.kind])
-        if found.cue.kind not in ("versus", "history", "pseudo", "unchanged"):
+        if found.cue.kind not in ("versus", "history", "prior", "pseudo", "unchanged"):
             break
     return _NO_CUE
 

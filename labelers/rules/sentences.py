@@ -44,14 +44,14 @@ _SELDOM_LAST = frozenset(("incl", "resp", "esp", "prob", "poss", "temp", "est", 
 _NOT_FIRST = frozenset((",", ";", ":", "/", ")"))
 # A line that ends in one of these goes on in the next, and no key of a template follows them.
 _GOES_ON = frozenset(
-    (",", ":", ";", "/", "-", "(", "and", "or", "nor", "of", "the", "a", "an", "in", "on", "at", "to", "for", "from", "with", "without", "by",
-     "no", "not", "is", "are", "was", "were", "be", "been", "has", "have", "may", "could", "which", "that", "than", "as", "per", "via",
-     "versus", "vs", "dr", "but", "likely", "possible", "probable")
+    (",", ";", ":", "/", "-", "(", "and", "or", "nor", "of", "the", "a", "an", "in", "on", "at", "to", "for", "from", "with",
+     "without", "by", "no", "not", "is", "are", "was", "were", "be", "been", "has", "have", "may", "could", "which", "that",
+     "than", "as", "per", "via", "versus", "vs", "dr", "but", "likely", "possible", "probable")
 )  # fmt: skip
 # Names that begin with a capital inside a sentence: devices, signs, months.
 _NAMES = frozenset(
-    ("swan", "kerley", "port", "foley", "dobhoff", "dobbhoff", "hickman", "mediport", "broviac", "groshong", "quinton", "shiley", "dr", "mr",
-     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
+    ("swan", "kerley", "port", "foley", "dobhoff", "dobbhoff", "hickman", "mediport", "broviac", "groshong", "quinton", "shiley",
+     "dr", "mr", "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
 )  # fmt: skip
 _KEY = re.compile(r"[A-Z][A-Za-z/&,()' -]{0,48}:")
 _TITLE_CASE = re.compile(r"\s+[A-Z][a-z]")

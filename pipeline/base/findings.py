@@ -59,9 +59,21 @@ FINDINGS: tuple[Finding, ...] = (
     Finding("Fibrosis", (), None, "Fibrosis", "Pulmonary fibrosis", "pulmonary fibrosis"),
     Finding("Pleural Thickening", ("Pleural Other",), None, "Pleural_Thickening", "Pleural thickening", "pleural thickening"),
     Finding("Hernia", (), None, "Hernia", None, "hiatal hernia"),
+    Finding("Granuloma", ("Lung Lesion",), padchest="granuloma", aliases=("Calcified Granuloma",)),
+    Finding("Hyperinflation", padchest="air trapping", aliases=("Hyperexpansion",)),
+    Finding("Bronchiectasis", padchest="bronchiectasis"),
+    Finding("Scoliosis", padchest="scoliosis"),
+    Finding("Lymphadenopathy", padchest="adenopathy", aliases=("Adenopathy", "Lymph Node Enlargement")),
+    Finding("Elevated Hemidiaphragm", padchest="hemidiaphragm elevation"),
+    Finding("Tortuous Aorta", padchest="aortic elongation"),
+    Finding("Calcification of the Aorta", padchest="aortic atheromatosis", aliases=("Aortic Calcification",)),
+    Finding("Pneumomediastinum", padchest="pneumomediastinum"),
+    Finding("Pneumoperitoneum", padchest="pneumoperitoneo"),
+    Finding("Subcutaneous Emphysema", padchest="subcutaneous emphysema"),
 )
 
 NAMES: tuple[str, ...] = tuple(finding.name for finding in FINDINGS)
+DATASET: tuple[str, ...] = tuple(finding.name for finding in FINDINGS if finding.chexpert or finding.nih)
 CHEXPERT_14: tuple[str, ...] = tuple(finding.name for finding in FINDINGS if finding.chexpert)
 NIH_14: tuple[str, ...] = tuple(finding.name for finding in FINDINGS if finding.nih and finding.name != NO_FINDING)
 BY_NAME: dict[str, Finding] = {finding.name: finding for finding in FINDINGS}
