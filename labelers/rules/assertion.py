@@ -21,16 +21,21 @@ _MAX_BEHIND = 8
 _VERSUS = frozenset(("versus", "vs"))
 _PLACES = frozenset(("in", "of", "at", "over", "within", "the", "involving", "overlying", "projecting", "both", "lobe", "lung", "and"))
 _LIST_WORDS = frozenset(("or", "nor"))
+_JOINS = frozenset((",", "and", "or", "nor", "/", "&"))
 _ASIDES = {"history": "historical", "prior": "historical", "history-after": "historical", "hypothetical": "hypothetical"}
 
 
 class Verdict(NamedTuple):
-    """What the cues say of a candidate. `aside` ("historical", "hypothetical"): no statement about this film."""
+    """What the cues say of a candidate.
+
+    `aside` ("historical", "hypothetical"): no statement about this film. `is_behind`: said by words behind it.
+    """
 
     state: LabelState
     grade: str | None = None
     rule_id: str | None = None
     aside: str | None = None
+    is_behind: bool = False
 
 
 _NO_CUE = Verdict(_POSITIVE)
@@ -45,6 +50,7 @@ class _Asserted:
 def assert_mentions(parsed: Parsed, lexicon: Lexicon) -> list[Mention]:
     """Mentions of one sentence, in order of their words."""
     asserted = [_Asserted(candidate, _judge(parsed, candidate)) for candidate in parsed.candidates]
+    _share_with_list(parsed, asserted)
     _doubt_alternatives(parsed, asserted)
     _doubt_masked_causes(parsed, asserted)
     return [mention for item in asserted for mention in _mentions(parsed, item, lexicon)]
@@ -57,8 +63,6 @@ def _judge(parsed: Parsed, candidate: Candidate) -> Verdict:
     if before.state is not _POSITIVE or before.aside == "hypothetical":
         return before
     behind = _behind(parsed, candidate)
-    if before.aside and behind.state is not _NEGATIVE:
-        return before
     return before if behind is _NO_CUE else behind
 
 
@@ -71,7 +75,7 @@ def _before(parsed: Parsed, candidate: Candidate) -> Verdict:
         kind = found.cue.kind
         if kind in candidate.term.ignores:
             continue
-        if kind in ("stop", "verb", "negate-after", "hedge-after") or (kind == "negate-around" and _is_last(parsed, found)):
+        if kind in ("stop", "verb", "negate-after", "hedge-after", "affirm-after") or (kind == "negate-around" and _is_last(parsed, found)):
             break
         if kind == "with" or (kind == "opener" and not _goes_on(parsed, found)):
             is_cut = True
@@ -133,14 +137,25 @@ def _behind(parsed: Parsed, candidate: Candidate) -> Verdict:
             break
         closes = _closes(parsed, found) or (found.cue.kind in ("negate-around", "hedge-around") and _is_last(parsed, found))
         if found.cue.kind == "negate-after" or (closes and found.cue.kind.startswith("negate")):
-            return Verdict(_NEGATIVE, None, found.cue.rule_id)
+            return Verdict(_NEGATIVE, None, found.cue.rule_id, is_behind=True)
+        if found.cue.kind == "affirm-after":
+            return Verdict(_POSITIVE, None, found.cue.rule_id)
         if found.cue.kind == "hedge-after" or closes:
-            return Verdict(_UNCERTAIN, found.cue.grade, found.cue.rule_id)
+            return Verdict(_UNCERTAIN, found.cue.grade, found.cue.rule_id, is_behind=True)
         if found.cue.kind == "history-after":
             return Verdict(_POSITIVE, None, found.cue.rule_id, _ASIDES[found.cue.kind])
         if found.cue.kind not in ("versus", "history", "prior", "pseudo", "unchanged"):
             break
     return _NO_CUE
+
+
+def _share_with_list(parsed: Parsed, asserted: list[_Asserted]) -> None:
+    """What is said behind a list holds for all of it: "consolidation, effusion, and pneumothorax are not seen"."""
+    for first, second in zip(asserted[-2::-1], asserted[:0:-1], strict=True):
+        between = parsed.sentence.words[first.candidate.end : second.candidate.start]
+        is_listed = bool(_JOINS.intersection(between)) and all(word in _JOINS or word in _PLACES for word in between)
+        if is_listed and first.verdict is _NO_CUE and second.verdict.is_behind:
+            first.verdict = second.verdict
 
 
 def _doubt_alternatives(parsed: Parsed, asserted: list[_Asserted]) -> None:
@@ -191,7 +206,7 @@ def _doubt_masked_causes(parsed: Parsed, asserted: list[_Asserted]) -> None:
 
 def _mentions(parsed: Parsed, item: _Asserted, lexicon: Lexicon) -> list[Mention]:
     verdict, candidate, sentence = item.verdict, item.candidate, parsed.sentence
-    attributes = _attributes(parsed, candidate, lexicon) + ((verdict.aside,) if verdict.aside else ())
+    attributes, aside = _attributes(parsed, candidate, lexicon), (verdict.aside,) if verdict.aside else ()
     rule_ids = candidate.rule_ids + ((verdict.rule_id,) if verdict.rule_id else ())
     found = []
     implied = candidate.term.implies if verdict.state is not _NEGATIVE else ()
@@ -209,7 +224,7 @@ def _mentions(parsed: Parsed, item: _Asserted, lexicon: Lexicon) -> list[Mention
                 sentence.section,
                 rule_ids,
                 grade,
-                attributes if base is verdict.state or verdict.state is not _POSITIVE else (*attributes, INDIRECT),
+                (*attributes, *((INDIRECT,) if state is _UNCERTAIN is not verdict.state else ()), *aside),
             )
         )
     return found

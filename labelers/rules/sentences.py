@@ -93,7 +93,7 @@ def split(text: str, section: Section) -> Iterator[Sentence]:
         is_over = False
         if match.lastgroup == "word":
             word = match.group().lower()
-            if word[:4] == "xxxx" and not word.strip("x's\u2019"):
+            if word[:4] == "xxxx" and word.lstrip("x")[:1] in ("", "'", "\u2019"):
                 word = MASK
         else:
             word = reader.read(match)
