@@ -16,7 +16,7 @@ from pipeline.base.labels import ASIDES, LabelState, Mention, ReportLabel
 CONTRADICTED = "contradicted"
 _RANK = (LabelState.POSITIVE, LabelState.UNCERTAIN, LabelState.NEGATIVE)
 _PRESENT = (LabelState.POSITIVE, LabelState.UNCERTAIN)
-_IMPRESSION = "impression"
+_CONCLUSIONS = frozenset(("impression", "addendum"))
 _NORMAL_STUDY = "normal-study"
 _SILENT = {name: ReportLabel(name, LabelState.UNMENTIONED) for name in NAMES}
 
@@ -61,7 +61,7 @@ def _is_aside(mention: Mention) -> bool:
 
 def _decide(name: str, indices: list[int], mentions: Sequence[Mention], can_conclude: bool) -> ReportLabel:
     states = {mentions[index].state for index in indices}
-    is_denied = can_conclude and {mentions[index].state for index in indices if mentions[index].section == _IMPRESSION} == {
+    is_denied = can_conclude and {mentions[index].state for index in indices if mentions[index].section in _CONCLUSIONS} == {
         LabelState.NEGATIVE
     }
     state = LabelState.NEGATIVE if is_denied else next(rank for rank in _RANK if rank in states)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
 
-from pipeline.base.labels import LabeledReport
+from pipeline.base.labels import LabeledReport, LabelState
 from pipeline.base.registry import Registry
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     import pandas as pd
 
-    from pipeline.base.reports import Section
+    from pipeline.base.errors import InputError
+    from pipeline.base.reports import Report
     from pipeline.base.settings import Settings
     from pipeline.base.storage import Home
 
@@ -42,14 +46,111 @@ class Source(Protocol):
         ...
 
 
+class TextTable(Protocol):
+    """A label file opened as rows of text."""
+
+    @property
+    def name(self) -> str:
+        """The file's name in lower case, without suffixes."""
+        ...
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """Its columns; of an XML document the paths of its elements."""
+        ...
+
+    @property
+    def unknown(self) -> Counter[str]:
+        """Where a format counts what no finding covers; `collect` tells how many."""
+        ...
+
+    def column(self, *names: str) -> str | None:
+        """The first column so called; capitals, blanks and punctuation do not count. None without one."""
+        ...
+
+    def findings(self) -> dict[str, str]:
+        """Columns that name a finding in any archive's way -> our spelling."""
+        ...
+
+    def rows(self, *columns: str) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Line number and cells of these columns, blanks around them removed, for each record."""
+        ...
+
+    def wrong(self, line: int, why: str) -> InputError:
+        """The error to raise for a cell that the format does not know; `why` holds no identifiers."""
+        ...
+
+
+class FileLabels(NamedTuple):
+    """What one annotator says about one item of a label file.
+
+    Attributes:
+        names: (kind, value) pairs that may name the item, tried in order; kinds are in `pipeline.collect.films`.
+        annotator: "published:<set>", with ":<reader>" where readers are told apart.
+        states: a state for every finding the annotator was asked about.
+    """
+
+    names: tuple[tuple[str, str], ...]
+    annotator: str
+    states: Mapping[str, LabelState]
+
+
+class LabelFile(Protocol):
+    """The layout of a published label file. Silence of a set that names positives alone is UNMENTIONED.
+
+    Attributes:
+        human: annotator -> what people read there, "film" or "report"; an annotator not named here is a program.
+            A name covers those that continue it after a ":".
+        example: file name and text of a small file in this layout.
+    """
+
+    human: ClassVar[Mapping[str, str]]
+    example: ClassVar[tuple[str, str]]
+
+    def recognises(self, table: TextTable) -> bool:
+        """Whether the columns are this layout's; the file's name alone is never enough."""
+        ...
+
+    def read(self, table: TextTable) -> Iterator[FileLabels]:
+        """Every item. What the layout does not know raises `table.wrong`, or is counted in `table.unknown`."""
+        ...
+
+
+class LabelerOptions(BaseModel):
+    """Options of one labeler; each declares its own. They come from `label.options.<labeler>` and from `cxr label --set`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 class Labeler(Protocol):
-    """Reads one report. It may raise: a crash is an error of the run, never "unmentioned"."""
+    """Reads reports. It may raise: a crash is an error of the run, never "unmentioned".
 
-    version: str
-    findings: tuple[str, ...]
+    Attributes:
+        needs: what the user brings beyond this package, in words; empty when nothing.
+        findings: everything it can label.
+        Options: the model of its options.
+    """
 
-    def label(self, text: str, sections: tuple[Section, ...]) -> LabeledReport:
-        """Mentions and one label for each of `findings`; offsets point into `text`."""
+    needs: ClassVar[str]
+    findings: ClassVar[tuple[str, ...]]
+    Options: ClassVar[type[LabelerOptions]]
+
+    def missing(self, options: Any) -> str | None:
+        """Why it cannot run here with these options, as one line that names the remedy; None when it can."""
+        ...
+
+    def version(self, options: Any) -> str:
+        """Tells its labels from those of another version or other options."""
+        ...
+
+    def read(self, reports: Iterable[Report], options: Any, work: Path | None = None) -> Iterator[LabeledReport]:
+        """Mentions and one label for each of `findings`, for each report in order; `reports` may be endless.
+
+        Args:
+            reports: offsets of mentions point into their `text`.
+            options: of the type `Options`.
+            work: a folder for finished batches, so that a labeler that takes hours goes on where it stopped; None keeps nothing.
+        """
         ...
 
 
@@ -117,10 +218,11 @@ class StageResult:
 
 
 SOURCES: Registry[Source] = Registry("source", "pipeline.collect.sources")
+LABEL_FILES: Registry[LabelFile] = Registry("label_file", "pipeline.collect.label_files")
 RULES: Registry[ExclusionRule] = Registry("rule", "pipeline.exclude.rules")
 LABELERS: Registry[Labeler] = Registry("labeler", "labelers")
 POLICIES: Registry[UncertaintyPolicy] = Registry("policy", "pipeline.label.uncertainty")
 DETECTORS: Registry[IssueDetector] = Registry("detector", "pipeline.rank.detectors")
 FORMATS: Registry[ExportFormat] = Registry("format", "pipeline.write.formats")
 MODELS: Registry[Any] = Registry("model", "models.architectures")
-ALL: tuple[Registry[Any], ...] = (SOURCES, RULES, LABELERS, POLICIES, DETECTORS, FORMATS, MODELS)
+ALL: tuple[Registry[Any], ...] = (SOURCES, LABEL_FILES, RULES, LABELERS, POLICIES, DETECTORS, FORMATS, MODELS)

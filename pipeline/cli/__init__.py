@@ -5,19 +5,32 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import typer
 from rich.console import Console
 from rich.table import Table as Grid
+from typer.core import TyperGroup
 
 from pipeline import __version__
 from pipeline.base import stages
 from pipeline.base.errors import CxrError
 from pipeline.base.settings import Profile
 from pipeline.base.storage import Home
+from pipeline.cli import compare, label
+
+
+class TwoWords(TyperGroup):
+    """Finds `label compare` before `label`: a command of two words beside the one that bears the first as its name."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As the base class, which looks at the first word alone."""
+        both = " ".join(args[:2])
+        return super().resolve_command(ctx, [both, *args[2:]] if both in self.commands else args)
+
 
 app = typer.Typer(
+    cls=TwoWords,
     help="Chest radiographs and reports in, a dataset whose labels can be trusted out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -183,6 +196,11 @@ def why(
     from pipeline.cli.why import explain
 
     explain(console, Home(home).require(), film)
+
+
+app.command("label")(label.label)
+app.command("label compare")(compare.compare)
+app.command("labelers")(label.labelers)
 
 
 @app.command()

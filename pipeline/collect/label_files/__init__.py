@@ -1,0 +1,1 @@
+"""Layouts of published label files, one file each."""
