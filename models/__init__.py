@@ -2,7 +2,8 @@
 
 `architectures` registered networks, `networks` what they share, `checkpoints` weights on disk, `films` pixels from a home,
 `losses`, `augmentation`, `training`, `calibration`, `folds` the parts of one training, `experiments` one training from films to
-probabilities, `workers` several at once, `memory` what is kept of them, `dataset` a release for PyTorch; `chexbert` and `wordpieces` read reports.
+probabilities, `workers` several at once, `memory` what is kept of them, `dataset` a release for PyTorch. `chexbert` and
+`wordpieces` read reports.
 Nothing here knows a stage or writes a table.
 """
 

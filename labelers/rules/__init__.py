@@ -6,45 +6,70 @@ Here belongs only how the parts are joined. Phrases, patterns and conventions, e
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 from labelers.rules import assertion, conventions, lexicon
 from labelers.rules.aggregate import aggregate, mark_contradictions
-from labelers.rules.assertion import Verdict, assert_mentions
+from labelers.rules.assertion import Said, Verdict, assert_mentions
 from labelers.rules.conventions import Conventions
-from labelers.rules.lexicon import Lexicon
 from labelers.rules.mentions import parse
-from labelers.rules.sentences import read_sentences
+from labelers.rules.sentences import Sentence, read_sentences
 from pipeline.base.findings import NAMES
 from pipeline.base.interfaces import LABELERS, LabelerOptions
-from pipeline.base.labels import LabeledReport
+from pipeline.base.labels import LabeledReport, Mention
 from pipeline.base.reports import Report
 
 Options = conventions.Options
+_REMEMBERED = 8192
 
 
-@dataclass(frozen=True, slots=True)
 class Engine:
-    """The rules with conventions chosen; reads one report at a time."""
+    """The rules with conventions chosen; reads one report at a time.
 
-    rules: Lexicon
-    sections: tuple[str, ...]
-    conventions: Conventions
-    concludes: bool
+    Reports repeat themselves, so what a sentence says is remembered by its words for the `_REMEMBERED` most recent ones.
+
+    Args:
+        sections: names of the sections that make findings.
+        choices: convention -> choice, `impression` included.
+    """
+
+    def __init__(self, sections: tuple[str, ...], choices: dict[str, str]) -> None:
+        self._rules = lexicon.load()
+        self._sections = sections
+        self._conventions = Conventions(choices)
+        self._concludes = choices["impression"] == "concludes"
+        self._said = lru_cache(_REMEMBERED)(self._read)
 
     def label(self, report: Report) -> LabeledReport:
         """Mentions in the order of the text, and one label for each finding of `NAMES`."""
-        found = [
-            mention
-            for sentence in read_sentences(report.text, report.sections, self.sections)
-            if (parsed := parse(sentence, self.rules)) is not None
-            for mention in assert_mentions(parsed, self.rules)
-        ]
-        mentions = tuple(self.conventions.apply(found))
-        labels = aggregate(mentions, self.rules.parents, self.rules.plural, self.concludes)
+        mentions = tuple(
+            _mention(sentence, said)
+            for sentence in read_sentences(report.text, report.sections, self._sections)
+            for said in self._said(tuple(sentence.words))
+        )
+        labels = aggregate(mentions, self._rules.parents, self._rules.plural, self._concludes)
         return LabeledReport(mark_contradictions(mentions, labels), labels)
+
+    def _read(self, words: tuple[str, ...]) -> tuple[Said, ...]:
+        parsed = parse(words, self._rules)
+        return () if parsed is None else tuple(self._conventions.apply(assert_mentions(parsed, self._rules)))
+
+
+def _mention(sentence: Sentence, said: Said) -> Mention:
+    return Mention(
+        said.finding,
+        said.state,
+        sentence.starts[said.start],
+        sentence.ends[said.end - 1],
+        sentence.start,
+        sentence.end,
+        sentence.section,
+        said.rule_ids,
+        said.grade,
+        said.attributes,
+    )
 
 
 def engine(**options: Any) -> Engine:
@@ -53,8 +78,7 @@ def engine(**options: Any) -> Engine:
 
 
 def _engine(options: Any) -> Engine:
-    choices = conventions.chosen(options)
-    return Engine(lexicon.load(), options.sections, Conventions(choices), choices["impression"] == "concludes")
+    return Engine(options.sections, conventions.chosen(options))
 
 
 def assertion_of(text: str, start: int, end: int) -> Verdict | None:

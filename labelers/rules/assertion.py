@@ -6,6 +6,7 @@ clause marks: the nearest cue whose scope reaches a mention decides; contrast, v
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from typing import NamedTuple
 from labelers.rules.lexicon import Lexicon, Term
 from labelers.rules.mentions import Candidate, FoundCue, Parsed, find_cues
 from labelers.rules.sentences import MASK, split
-from pipeline.base.labels import INDIRECT, LabelState, Mention
+from pipeline.base.labels import INDIRECT, LabelState
 from pipeline.base.reports import BODY, Section
 
 _NEGATIVE, _POSITIVE, _UNCERTAIN = LabelState.NEGATIVE, LabelState.POSITIVE, LabelState.UNCERTAIN
@@ -47,13 +48,25 @@ class _Asserted:
     verdict: Verdict
 
 
-def assert_mentions(parsed: Parsed, lexicon: Lexicon) -> list[Mention]:
-    """Mentions of one sentence, in order of their words."""
+class Said(NamedTuple):
+    """A mention by the words `start` to `end` of its sentence; what it becomes in a report is a `Mention`."""
+
+    finding: str
+    state: LabelState
+    grade: str | None
+    start: int
+    end: int
+    rule_ids: tuple[str, ...]
+    attributes: tuple[str, ...]
+
+
+def assert_mentions(parsed: Parsed, lexicon: Lexicon) -> list[Said]:
+    """What one sentence says, in order of its words."""
     asserted = [_Asserted(candidate, _judge(parsed, candidate)) for candidate in parsed.candidates]
     _share_with_list(parsed, asserted)
     _doubt_alternatives(parsed, asserted)
     _doubt_masked_causes(parsed, asserted)
-    return [mention for item in asserted for mention in _mentions(parsed, item, lexicon)]
+    return [said for item in asserted for said in _said(parsed, item, lexicon)]
 
 
 def _judge(parsed: Parsed, candidate: Candidate) -> Verdict:
@@ -85,7 +98,11 @@ def _before(parsed: Parsed, candidate: Candidate) -> Verdict:
             return pending if is_cut else Verdict(_NEGATIVE, None, found.cue.rule_id)
         elif pending is _NO_CUE:
             verdict = _doubt(parsed, found)
-            if verdict is not None and not (is_cut and kind in ("history", "prior")) and (found.cue.spans or not is_cut or not _opens_between(parsed, found, candidate)):
+            if (
+                verdict is not None
+                and not (is_cut and kind in ("history", "prior"))
+                and (found.cue.spans or not is_cut or not _opens_between(parsed, found, candidate))
+            ):
                 if not found.cue.yields:
                     return verdict
                 pending = verdict
@@ -101,14 +118,14 @@ def _doubt(parsed: Parsed, found: FoundCue) -> Verdict | None:
 
 def _closes(parsed: Parsed, cue: FoundCue) -> bool:
     """Whether the cue ends the sentence, so that it speaks of what came before: "small effusion, likely", "effusion: no"."""
-    return cue.end == len(parsed.sentence.words) and (cue.cue.kind.startswith("hedge") or cue.cue.kind == "negate-before")
+    return cue.end == len(parsed.words) and (cue.cue.kind.startswith("hedge") or cue.cue.kind == "negate-before")
 
 
 def _is_last(parsed: Parsed, cue: FoundCue) -> bool:
     """Whether nothing that could be doubted follows the cue in its clause."""
     stops = [found.start for found in parsed.cues if found.cue.kind == "stop" and found.start >= cue.end]
-    commas = [at for at in range(cue.end, len(parsed.sentence.words)) if parsed.sentence.words[at] == ","]
-    limit = min([*stops, *commas], default=len(parsed.sentence.words))
+    commas = [at for at in range(cue.end, len(parsed.words)) if parsed.words[at] == ","]
+    limit = min([*stops, *commas], default=len(parsed.words))
     return not any(cue.end <= candidate.anchor < limit for candidate in parsed.candidates)
 
 
@@ -118,7 +135,7 @@ def _opens_between(parsed: Parsed, cue: FoundCue, candidate: Candidate) -> bool:
 
 def _goes_on(parsed: Parsed, opener: FoundCue) -> bool:
     """Whether the list that an opener interrupts goes on: "no pneumothorax, large effusion, or consolidation"."""
-    for word in parsed.sentence.words[opener.end :]:
+    for word in parsed.words[opener.end :]:
         if word in _LIST_WORDS:
             return True
         if word in (";", "but", "with", "is", "are"):
@@ -133,7 +150,7 @@ def _behind(parsed: Parsed, candidate: Candidate) -> Verdict:
             continue
         if found.start - candidate.tail > _MAX_BEHIND:
             break
-        if "," in parsed.sentence.words[candidate.tail : found.start] and not _closes(parsed, found):
+        if "," in parsed.words[candidate.tail : found.start] and not _closes(parsed, found):
             break
         closes = _closes(parsed, found) or (found.cue.kind in ("negate-around", "hedge-around") and _is_last(parsed, found))
         if found.cue.kind == "negate-after" or (closes and found.cue.kind.startswith("negate")):
@@ -152,7 +169,7 @@ def _behind(parsed: Parsed, candidate: Candidate) -> Verdict:
 def _share_with_list(parsed: Parsed, asserted: list[_Asserted]) -> None:
     """What is said behind a list holds for all of it: "consolidation, effusion, and pneumothorax are not seen"."""
     for first, second in zip(asserted[-2::-1], asserted[:0:-1], strict=True):
-        between = parsed.sentence.words[first.candidate.end : second.candidate.start]
+        between = parsed.words[first.candidate.end : second.candidate.start]
         is_listed = bool(_JOINS.intersection(between)) and all(word in _JOINS or word in _PLACES for word in between)
         if is_listed and first.verdict is _NO_CUE and second.verdict.is_behind:
             first.verdict = second.verdict
@@ -169,8 +186,8 @@ def _doubt_alternatives(parsed: Parsed, asserted: list[_Asserted]) -> None:
             if _is_stated(item) and item.candidate.term.role == "finding" and not _is_same(first, second):
                 item.verdict = Verdict(_UNCERTAIN, "strong", joined[0].cue.rule_id)
     for item in asserted:
-        beside = parsed.sentence.words[max(0, item.candidate.start - 3) : item.candidate.start]
-        beside += parsed.sentence.words[item.candidate.end : item.candidate.end + 1]
+        start, end = item.candidate.start, item.candidate.end
+        beside = (*parsed.words[max(0, start - 3) : start], *parsed.words[end : end + 1])
         if _VERSUS.intersection(beside) and _is_stated(item) and item.candidate.term.role == "finding":
             item.verdict = Verdict(_UNCERTAIN, "strong", "versus")
 
@@ -196,7 +213,7 @@ def _is_broken(parsed: Parsed, start: int, end: int) -> bool:
 def _doubt_masked_causes(parsed: Parsed, asserted: list[_Asserted]) -> None:
     """A removed word between what is seen and its cause reads as "likely": "opacity, XXXX atelectasis" (guide)."""
     for index, item in enumerate(asserted):
-        candidate, words = item.candidate, parsed.sentence.words
+        candidate, words = item.candidate, parsed.words
         if not _is_stated(item) or item.verdict.rule_id or candidate.term.role != "finding":
             continue
         has_sign = any(other.candidate.term.role == "sign" and other.verdict.state is _POSITIVE for other in asserted[:index])
@@ -204,40 +221,25 @@ def _doubt_masked_causes(parsed: Parsed, asserted: list[_Asserted]) -> None:
             item.verdict = Verdict(_UNCERTAIN, "strong", "masked-cause")
 
 
-def _mentions(parsed: Parsed, item: _Asserted, lexicon: Lexicon) -> list[Mention]:
-    verdict, candidate, sentence = item.verdict, item.candidate, parsed.sentence
-    attributes, aside = _attributes(parsed, candidate, lexicon), (verdict.aside,) if verdict.aside else ()
+def _said(parsed: Parsed, item: _Asserted, lexicon: Lexicon) -> Iterator[Said]:
+    verdict, candidate = item.verdict, item.candidate
+    attributes, aside = _attributes(parsed.words, candidate, lexicon), (verdict.aside,) if verdict.aside else ()
     rule_ids = candidate.rule_ids + ((verdict.rule_id,) if verdict.rule_id else ())
-    found = []
     implied = candidate.term.implies if verdict.state is not _NEGATIVE else ()
     for finding, base in (*candidate.term.findings, *implied):
         state = base if verdict.state is _POSITIVE else verdict.state
         grade = (verdict.grade or "weak") if state is _UNCERTAIN else None
-        found.append(
-            Mention(
-                finding,
-                state,
-                sentence.starts[candidate.start],
-                sentence.ends[candidate.end - 1],
-                sentence.start,
-                sentence.end,
-                sentence.section,
-                rule_ids,
-                grade,
-                (*attributes, *((INDIRECT,) if state is _UNCERTAIN is not verdict.state else ()), *aside),
-            )
-        )
-    return found
+        indirect = (INDIRECT,) if state is _UNCERTAIN is not verdict.state else ()
+        yield Said(finding, state, grade, candidate.start, candidate.end, rule_ids, (*attributes, *indirect, *aside))
 
 
-def _attributes(parsed: Parsed, candidate: Candidate, lexicon: Lexicon) -> tuple[str, ...]:
+def _attributes(words: Sequence[str], candidate: Candidate, lexicon: Lexicon) -> tuple[str, ...]:
     """Severity, laterality, location and change said inside a mention, before it, or in the place that follows ("in the left base")."""
-    words = parsed.sentence.words
     window = words[_first_beside(words, candidate.start) : _last_beside(words, candidate.end, lexicon)]
     return tuple(sorted({f"{lexicon.attributes[word]}:{word}" for word in window if word in lexicon.attributes}))
 
 
-def _first_beside(words: list[str], start: int) -> int:
+def _first_beside(words: Sequence[str], start: int) -> int:
     """Up to four words before, not over a comma or "and"."""
     first = max(0, start - 4)
     for at in range(start - 1, first - 1, -1):
@@ -246,7 +248,7 @@ def _first_beside(words: list[str], start: int) -> int:
     return first
 
 
-def _last_beside(words: list[str], end: int, lexicon: Lexicon) -> int:
+def _last_beside(words: Sequence[str], end: int, lexicon: Lexicon) -> int:
     """Past the place behind: "in|of|at|over|within the ..." and words that tell attributes, at most six."""
     at = end
     if at < len(words) and words[at] in _PLACES:
@@ -271,7 +273,7 @@ def assertion_of(text: str, start: int, end: int, lexicon: Lexicon) -> Verdict |
         inside = [at for at, (first, last) in enumerate(zip(sentence.starts, sentence.ends, strict=True)) if first < end and last > start]
         if inside:
             candidate = Candidate(inside[0], inside[-1] + 1, inside[0], inside[-1] + 1, Term("concept", "finding"), ("concept",))
-            cues = find_cues(sentence, lexicon)
+            cues = find_cues(sentence.words, lexicon)
             outside = [cue for cue in cues if cue.end <= candidate.start or cue.start >= candidate.end]
-            return _judge(Parsed(sentence, outside, [candidate]), candidate)
+            return _judge(Parsed(sentence.words, outside, [candidate]), candidate)
     return None

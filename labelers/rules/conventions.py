@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, create_model
 
+from labelers.rules.assertion import Said
 from pipeline.base.interfaces import LabelerOptions
-from pipeline.base.labels import LabelState, Mention
+from pipeline.base.labels import LabelState
 from pipeline.base.reports import READ_SECTIONS
 
 PATH = Path(__file__).parent / "data" / "conventions.toml"
@@ -43,7 +44,7 @@ class Convention:
     findings: frozenset[str]
     states: frozenset[LabelState]
 
-    def fits(self, mention: Mention) -> bool:
+    def fits(self, mention: Said) -> bool:
         """Whether a mention is one the convention speaks of."""
         return (
             mention.state in self.states
@@ -143,8 +144,8 @@ class Conventions:
         self._choices = choices
         self._known: dict[tuple[Any, ...], tuple[Convention, str] | None] = {}
 
-    def apply(self, mentions: Iterable[Mention]) -> Iterator[Mention]:
-        """Mentions as the conventions read them; one that is no statement about a finding any more is left out."""
+    def apply(self, mentions: Iterable[Said]) -> Iterator[Said]:
+        """Saids as the conventions read them; one that is no statement about a finding any more is left out."""
         for mention in mentions:
             found = self._decide(mention)
             if found is None:
@@ -152,7 +153,7 @@ class Conventions:
             elif (state := _STATES[found[1]]) is not None:
                 yield _changed(mention, state, f"{found[0].name}={found[1]}")
 
-    def _decide(self, mention: Mention) -> tuple[Convention, str] | None:
+    def _decide(self, mention: Said) -> tuple[Convention, str] | None:
         """The convention that changes the mention and its choice; mentions alike in all that conventions look at share the answer."""
         key = (mention.rule_ids, mention.finding, mention.state, mention.grade, BORDERLINE in mention.attributes)
         if key not in self._known:
@@ -162,6 +163,6 @@ class Conventions:
         return self._known[key]
 
 
-def _changed(mention: Mention, state: LabelState, rule_id: str) -> Mention:
+def _changed(mention: Said, state: LabelState, rule_id: str) -> Said:
     grade = (mention.grade or "weak") if state is LabelState.UNCERTAIN else None
-    return replace(mention, state=state, grade=grade, rule_ids=(*mention.rule_ids, rule_id))
+    return mention._replace(state=state, grade=grade, rule_ids=(*mention.rule_ids, rule_id))

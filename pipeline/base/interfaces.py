@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.base.labels import LabeledReport, LabelState
@@ -17,6 +15,8 @@ from pipeline.base.registry import Registry
 if TYPE_CHECKING:
     from collections import Counter
 
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
     from pipeline.base.errors import InputError

@@ -150,7 +150,7 @@ def _batch(answers: Iterable[tuple[Given, Report, LabeledReport | None]], plan: 
             continue
         rows.append((given.report_id, _cells(read, plan.findings)))
         if plan.has_mentions:
-            mentions += [reading._mention_row(report, plan.labeler, index, made) for index, made in enumerate(read.mentions)]
+            mentions += [reading.mention_row(report, plan.labeler, index, made) for index, made in enumerate(read.mentions)]
     return Batch(rows, _arrow(mentions) if plan.has_mentions else None, unread)
 
 

@@ -78,7 +78,7 @@ def read_reports(reports: Sequence[Report], readers: Sequence[Reader], work: Pat
     readable = [report for report in reports if is_readable(report.sections)]
     for one in readers:
         for report, read in track(read_all(one, readable, work), "label", total=len(readable), unit=" reports"):
-            found = [_mention_row(report, one.name, index, made) for index, made in enumerate(read.mentions)]
+            found = [mention_row(report, one.name, index, made) for index, made in enumerate(read.mentions)]
             mentions += found
             states += _state_rows(report, one.name, read, [row["mention_id"] for row in found])
     return mentions, states
@@ -137,7 +137,8 @@ def _problem(read: LabeledReport, text: str, labeler: Labeler) -> str | None:
     return None
 
 
-def _mention_row(report: Report, name: str, index: int, made: Mention) -> Row:
+def mention_row(report: Report, name: str, index: int, made: Mention) -> Row:
+    """One row of the table `mentions`; `index` is the mention's place among those of the report."""
     return {
         "mention_id": f"{report.report_id}:{name}:{index:04d}",
         "report_id": report.report_id,
