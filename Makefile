@@ -68,7 +68,7 @@ golden: $(STAMP)  ## rewrite tests/golden; read the diff before you commit it
 bench: $(STAMP)  ## run every benchmark; each appends to benchmarks/results
 	@for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
-new-source new-rule new-labeler new-policy new-detector new-model new-format: new-%: $(STAMP)
+new-source new-label_file new-rule new-labeler new-policy new-detector new-model new-format: new-%: $(STAMP)
 	@$(BIN)/python docs/extending/new.py $* "$(NAME)"
 	@$(BIN)/python -m docs.generate docs
 

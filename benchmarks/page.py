@@ -1,4 +1,4 @@
-"""Writes the measured numbers of docs/benchmarks.md from the last run in benchmarks/results: `python -m benchmarks.page`."""
+"""Writes the measured numbers of docs/benchmarks.md and docs/labels.md from the last runs in benchmarks/results: `python -m benchmarks.page`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).with_name("results")
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 BEGIN, END = "<!-- made by python -m benchmarks.page: begin -->", "<!-- made by python -m benchmarks.page: end -->"
 COLUMNS = {
     "negation_f1": "denied, concept given: F1",
@@ -17,29 +17,33 @@ COLUMNS = {
     "state_f1": "four states: micro F1",
 }
 STREAMED = ("`cxr label`: reports", "jobs", "seconds", "CPU seconds", "reports / s", "MB, largest process", "MB, all processes")
+KINDS = {"state": "exact state", "positive": "present", "negative": "denied", "uncertain": "uncertain", "mention": "mentioned"}
 MEMORY = ("peak_mb", "sum_mb")
 Line = dict[str, Any]
 
 
-def text() -> str:
-    """The whole page, its measured part anew.
+def text(page: Path, measured: str) -> str:
+    """A page with its measured part anew.
 
     Raises:
-        SystemExit: the page lacks its marks, or nothing has been measured.
+        SystemExit: the page lacks its marks.
     """
-    page = PAGE.read_text(encoding="utf-8")
-    if page.count(BEGIN) != 1 or page.count(END) != 1:
-        raise SystemExit(f"docs/benchmarks.md must hold the lines {BEGIN} and {END} once each")
-    before, rest = page.split(BEGIN)
-    return f"{before}{BEGIN}\n{labelers()}\n{END}{rest.split(END)[1]}"
+    whole = page.read_text(encoding="utf-8")
+    if whole.count(BEGIN) != 1 or whole.count(END) != 1:
+        raise SystemExit(f"docs/{page.name} must hold the lines {BEGIN} and {END} once each")
+    before, rest = whole.split(BEGIN)
+    return f"{before}{BEGIN}\n{measured}\n{END}{rest.split(END)[1]}"
 
 
 def last_run(what: str) -> list[Line]:
     """All lines of the newest run in results/<what>.jsonl; none where there is none."""
-    path = RESULTS / f"{what}.jsonl"
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-    runs = [line for line in lines if "run" in line]
+    runs = [line for line in _lines(what) if "run" in line]
     return [line for line in runs if line["run"] == runs[-1]["run"]]
+
+
+def _lines(what: str) -> list[Line]:
+    path = RESULTS / f"{what}.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 def labelers() -> str:
@@ -64,6 +68,33 @@ def labelers() -> str:
     return "\n".join(parts)
 
 
+def accuracy() -> str:
+    """The rule labeler finding by finding, then on paraphrases."""
+    found = last_run("accuracy")
+    if not found:
+        raise SystemExit("no accuracy is measured yet: run python benchmarks/bench_accuracy.py")
+    lines = [line for line in found if line["preset"] == "guide"]
+    parts = [
+        f"Preset `guide`, {lines[0]['reports']} reports, rules {lines[0]['version']}. F1, in brackets the cells that people marked so:",
+        "",
+    ]
+    parts += _grid(("finding", *KINDS.values()), [(line["finding"], *(_f1(line, kind) for kind in KINDS)) for line in lines])
+    lines = [line for line in found if line["preset"] == "openi"]
+    parts += ["", f"Preset `openi`, {lines[0]['reports']} reports, what the coders marked as present:", ""]
+    parts += _grid(("finding", "present"), [(line["finding"], _f1(line, "positive")) for line in lines])
+    for line in _lines("paraphrases")[-1:]:
+        parts += ["", f"Paraphrases: {line['items']} texts from {line['frames']} frames; all findings of a text exactly right:", ""]
+        halves = [(half, line[f"{half}_exact"], line[f"{half}_f1"]) for half in ("open", "sealed")]
+        parts += _grid(("half", "exact texts", "F1 of cells"), halves)
+    return "\n".join(parts)
+
+
+def _f1(line: Line, kind: str) -> str:
+    if f"{kind}_f1" not in line:
+        return ""
+    return f"{line[f'{kind}_f1']:.3f} [{line[f'{kind}_f1_low']:.3f}, {line[f'{kind}_f1_high']:.3f}] ({line[f'{kind}_cells']})"
+
+
 def _score(line: Line, name: str) -> str:
     return f"{line[name]:.3f} [{line[f'{name}_low']:.3f}, {line[f'{name}_high']:.3f}]"
 
@@ -86,4 +117,5 @@ def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(text(), encoding="utf-8")
+    for name, measured in (("benchmarks.md", labelers()), ("labels.md", accuracy())):
+        (DOCS / name).write_text(text(DOCS / name, measured), encoding="utf-8")

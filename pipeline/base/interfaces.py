@@ -226,3 +226,10 @@ DETECTORS: Registry[IssueDetector] = Registry("detector", "pipeline.rank.detecto
 FORMATS: Registry[ExportFormat] = Registry("format", "pipeline.write.formats")
 MODELS: Registry[Any] = Registry("model", "models.architectures")
 ALL: tuple[Registry[Any], ...] = (SOURCES, LABEL_FILES, RULES, LABELERS, POLICIES, DETECTORS, FORMATS, MODELS)
+READER = "reader:"
+
+
+def is_film_reader(annotator: str) -> bool:
+    """Whether a person who looked at the film speaks: a reader, or a published file of readers (`LabelFile.human`)."""
+    published = (name for _, layout in LABEL_FILES for name, looked_at in layout.human.items() if looked_at == "film")
+    return annotator.startswith(READER) or any(annotator == name or annotator.startswith(f"{name}:") for name in published)

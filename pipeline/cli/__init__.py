@@ -208,7 +208,9 @@ def plugins() -> None:
     """Everything registered: sources, rules, labelers, policies, detectors, models, formats."""
     from pipeline.base.interfaces import ALL
 
-    grid = Grid("seam", "name", "what it does", "missing here")
+    grid = Grid()
+    for head in ("seam", "name", "what it does", "missing here"):
+        grid.add_column(head, no_wrap=head in ("seam", "name"))
     for registry in ALL:
         for name in registry.names():
             grid.add_row(registry.seam, name, registry.describe(name), ", ".join(registry.missing(name)) or "-")

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.base.errors import SettingsError
+from pipeline.base.interfaces import READER, is_film_reader
 from pipeline.base.labels import STATES
 from pipeline.label.matrix import NEGATIVE, POSITIVE, UNCERTAIN, Codes
 
@@ -95,7 +96,8 @@ class PriorFile(_Entry):
         return Priors(films * classes, np.array(emission).reshape(len(annotators), 2, len(STATES)))
 
     def _kind(self, annotator: str) -> Kind:
-        return max((kind for kind in self.annotator if annotator.startswith(kind.prefix)), key=lambda kind: len(kind.prefix))
+        name = READER if is_film_reader(annotator) else annotator
+        return max((kind for kind in self.annotator if name.startswith(kind.prefix)), key=lambda kind: len(kind.prefix))
 
 
 @dataclass(frozen=True, slots=True)

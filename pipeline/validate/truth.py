@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.base.interfaces import is_film_reader
 from pipeline.base.storage import Home
 from pipeline.validate.films import Array, Cast, pivot
 
 NOBODY, VERDICTS, READERS, POSTERIOR = 0, 1, 2, 3
 NAMES = {VERDICTS: "verdicts", READERS: "readers", POSTERIOR: "posterior"}
 MIXED = "mixed"
-READER_PREFIX = "reader:"
 SURE_NEGATIVE, SURE_POSITIVE = 0.2, 0.8
 
 
@@ -67,10 +67,11 @@ def read(home: Home, cast: Cast) -> Truth:
 def _readers(home: Home, wanted: str) -> pa.Table:
     if not home.exists("annotations"):
         return pa.table({"image_id": pa.array([], "string"), "finding": pa.array([], "string"), "share": pa.array([], "float64")})
+    said = home.sql("SELECT DISTINCT annotator FROM annotations ORDER BY 1")["annotator"].to_pylist()
+    readers = ", ".join("'" + name.replace("'", "''") + "'" for name in said if is_film_reader(name)) or "NULL"
     return home.sql(
         f"SELECT image_id, finding, avg(CASE state WHEN 'POSITIVE' THEN 1.0 WHEN 'NEGATIVE' THEN 0.0 END) AS share FROM annotations "
-        f"SEMI JOIN curated USING (image_id) WHERE starts_with(annotator, '{READER_PREFIX}') AND finding IN ({wanted}) "
-        "GROUP BY 1, 2 ORDER BY 1, 2"
+        f"SEMI JOIN curated USING (image_id) WHERE annotator IN ({readers}) AND finding IN ({wanted}) GROUP BY 1, 2 ORDER BY 1, 2"
     )
 
 

@@ -1,4 +1,4 @@
-"""`make new-SEAM` writes a plug-in that works: all seven are started in a copy of the tree, and the tests run there."""
+"""`make new-SEAM` writes a plug-in that works: all eight are started in a copy of the tree, and the tests run there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SEAMS = ("source", "rule", "labeler", "policy", "detector", "model", "format")
+SEAMS = ("source", "label_file", "rule", "labeler", "policy", "detector", "model", "format")
 COPIED = (
     "pipeline",
     "assets",
@@ -26,6 +26,7 @@ COPIED = (
 )
 ROOMS = {
     "source": "collect",
+    "label_file": "collect",
     "rule": "exclude",
     "labeler": "labelers",
     "policy": "label",
@@ -56,7 +57,11 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_started_plugins_pass_their_own_and_the_contract_tests(tree: Path) -> None:
     mine = [f"tests/{room}/test_{seam}_brand_new_{seam}.py" for seam, room in ROOMS.items()]
-    contracts = ["tests/architecture/test_architecture_contracts.py", "tests/labelers/test_labelers_contract.py"]
+    contracts = [
+        "tests/architecture/test_architecture_contracts.py",
+        "tests/labelers/test_labelers_contract.py",
+        "tests/collect/test_label_files.py",
+    ]
     done = _run(tree, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-k", "brand_new", *mine, *contracts)
     assert done.returncode == 0, done.stdout[-4000:]
     for seam, path in zip(ROOMS, mine, strict=True):

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.base import findings
 from pipeline.base.errors import InputError
-from pipeline.base.interfaces import LABEL_FILES, FileLabels, FoundFile
+from pipeline.base.interfaces import LABEL_FILES, FileLabels, FoundFile, is_film_reader
 from pipeline.base.labels import LabelState
 from pipeline.base.pseudonyms import Pseudonyms
 from pipeline.collect import labels, published
@@ -510,3 +510,20 @@ def test_nih_experts_of_real_films(shared_data: Path) -> None:
         raw = Counter(row["Pneumothorax"] for row in csv.DictReader(handle))
     found = Counter(row.states["Pneumothorax"] for row in read(path))
     assert (found[P], found[N]) == (raw["YES"], raw["NO"])
+
+
+@pytest.mark.parametrize(
+    ("annotator", "is_reader"),
+    [
+        ("reader:a", True),
+        ("published:vindr:R8", True),
+        ("published:chexpert-test", True),
+        ("published:chexpert-test:bc4", True),
+        ("published:chexpert", False),
+        ("published:nih", False),
+        ("published:padchest-manual", False),
+        ("rules", False),
+    ],
+)
+def test_readers_of_films_are_told_from_readers_of_reports_and_programs(annotator: str, is_reader: bool) -> None:
+    assert is_film_reader(annotator) is is_reader

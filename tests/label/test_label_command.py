@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from label_fakes import CrashingLabeler, PatternLabeler
+from rich.console import Console
 from typer.testing import CliRunner
 
 from labelers.rules import engine
@@ -233,8 +234,9 @@ def test_errors_name_the_problem_and_write_nothing(
     assert reports.read_bytes() == before
 
 
-def test_labelers_are_listed_with_what_they_need() -> None:
-    said = CliRunner().invoke(cli.app, ["labelers"], env={"COLUMNS": "250", "TERM": "dumb"}, catch_exceptions=False).output
+def test_labelers_are_listed_with_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.cli.label.console", Console(width=250, highlight=False))
+    said = CliRunner().invoke(cli.app, ["labelers"], catch_exceptions=False).output
     for name, one in LABELERS:
         assert name in said
         for option, field in one.Options.model_fields.items():

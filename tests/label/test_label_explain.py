@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from typer.testing import CliRunner
 
 from pipeline import cli
@@ -113,11 +114,10 @@ def test_the_page_holds_the_report_and_nothing_from_elsewhere() -> None:
     assert {mark["class"] for mark in page.marks} == {"POSITIVE", "NEGATIVE", "UNCERTAIN"}
 
 
-def test_the_terminal_shows_text_legend_and_what_is_behind_each_label(tmp_path: Path) -> None:
+def test_the_terminal_shows_text_legend_and_what_is_behind_each_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "r.txt").write_text(REPORT, encoding="utf-8")
-    said = (
-        CliRunner().invoke(cli.app, ["label", "--explain", str(tmp_path / "r.txt")], env={"COLUMNS": "200"}, catch_exceptions=False).output
-    )
+    monkeypatch.setattr("pipeline.cli.label.console", Console(width=200, highlight=False))
+    said = CliRunner().invoke(cli.app, ["label", "--explain", str(tmp_path / "r.txt")], catch_exceptions=False).output
     assert "\x1b[2J" not in said
     assert "Rule out pneumonia." in said
     assert "legend: present uncertain absent" in said
