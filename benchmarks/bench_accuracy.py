@@ -60,7 +60,7 @@ def main() -> None:
                     "preset": preset,
                     "finding": finding,
                     "reports": made.reports,
-                    "version": rules.version(rules.Options()),
+                    "version": rules.version(rules.Options(preset=preset)),
                     "run": run,
                 }
                 record("accuracy", about | {name: value for score in scores for name, value in _figures(score).items()})

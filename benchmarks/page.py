@@ -75,7 +75,7 @@ def accuracy() -> str:
         raise SystemExit("no accuracy is measured yet: run python benchmarks/bench_accuracy.py")
     lines = [line for line in found if line["preset"] == "guide"]
     parts = [
-        f"Preset `guide`, {lines[0]['reports']} reports, rules {lines[0]['version']}. F1, in brackets the cells that people marked so:",
+        f"Preset `guide`, {lines[0]['reports']} reports, version {lines[0]['version']}. F1, in brackets the cells that people marked so:",
         "",
     ]
     parts += _grid(("finding", *KINDS.values()), [(line["finding"], *(_f1(line, kind) for kind in KINDS)) for line in lines])

@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 
 from labelers.rules import assertion, conventions, lexicon
 from labelers.rules.aggregate import aggregate, mark_contradictions
-from labelers.rules.assertion import Said, Verdict, assert_mentions
+from labelers.rules.assertion import Said, assert_mentions
 from labelers.rules.conventions import Conventions
 from labelers.rules.mentions import parse
+from labelers.rules.scopes import Verdict
 from labelers.rules.sentences import Sentence, read_sentences
 from pipeline.base.findings import NAMES
 from pipeline.base.interfaces import LABELERS, LabelerOptions
@@ -77,7 +78,9 @@ def engine(**options: Any) -> Engine:
     return _engine(Options(**options))
 
 
+@lru_cache(8)
 def _engine(options: Any) -> Engine:
+    """One engine for the same options: batches share what it remembers."""
     return Engine(options.sections, conventions.chosen(options))
 
 
@@ -102,8 +105,9 @@ class RuleLabeler:
         return None
 
     def version(self, options: Any) -> str:
-        """Version of the rules' code and data."""
-        return lexicon.version()
+        """Version of the rules' code and data, the preset, and what was chosen otherwise: "2.0+1a2b3c4d guide strong_hedge=positive"."""
+        own = options.model_dump(exclude_defaults=True, exclude={"preset"})
+        return " ".join((lexicon.version(), options.preset, *(f"{name}={value}" for name, value in sorted(own.items()))))
 
     def read(self, reports: Iterable[Report], options: Any, work: Path | None = None) -> Iterator[LabeledReport]:
         """Streaming, one report at a time; `work` is not used."""

@@ -88,7 +88,7 @@ def version() -> str:
     digest = hashlib.sha256()
     for path in sorted(DATA.glob("*.toml")):
         digest.update(path.read_bytes())
-    return f"1.0+{digest.hexdigest()[:8]}"
+    return f"2.0+{digest.hexdigest()[:8]}"
 
 
 @cache

@@ -12,7 +12,7 @@ from html import escape
 from itertools import pairwise
 
 from pipeline.base.errors import InputError
-from pipeline.base.labels import STATES, LabeledReport, LabelState, Mention, ReportLabel
+from pipeline.base.labels import ASIDES, STATES, LabeledReport, LabelState, Mention, ReportLabel
 from pipeline.base.reports import Report
 from pipeline.label import page, reading
 from pipeline.label.given import Given
@@ -20,8 +20,14 @@ from pipeline.label.labelling import NOT_READ
 from pipeline.label.reading import Reader
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_ORDER = (LabelState.POSITIVE, LabelState.UNCERTAIN, LabelState.NEGATIVE)
-MEANING = {LabelState.POSITIVE: "present", LabelState.UNCERTAIN: "uncertain", LabelState.NEGATIVE: "absent"}
+# UNMENTIONED is the colour of what is named without a word on this film: a history, a question, a request.
+MEANING = {
+    LabelState.POSITIVE: "present",
+    LabelState.UNCERTAIN: "uncertain",
+    LabelState.NEGATIVE: "absent",
+    LabelState.UNMENTIONED: "not of this film",
+}
+_ORDER = tuple(MEANING)
 HEAD = ("finding", "state", "grade", "words", "rules", "attributes")
 
 
@@ -88,8 +94,13 @@ def segments(text: str, mentions: Sequence[Mention]) -> Iterator[Segment]:
     edges = sorted({0, len(text), *(edge for one in mentions for edge in (one.start, one.end))})
     for start, end in pairwise(edges):
         over = tuple(index for index, one in enumerate(mentions) if one.start <= start and end <= one.end)
-        state = min((mentions[index].state for index in over), key=_ORDER.index, default=None)
+        state = min((shown(mentions[index]) for index in over), key=_ORDER.index, default=None)
         yield Segment(text[start:end], over, state)
+
+
+def shown(mention: Mention) -> LabelState:
+    """The state whose colour a mention has."""
+    return LabelState.UNMENTIONED if set(ASIDES).intersection(mention.attributes) else mention.state
 
 
 def brief(label: ReportLabel) -> str:
@@ -118,7 +129,7 @@ def html(explained: Explained) -> str:
         page.table(
             ("words", "finding", "state", "grade", "section", "rules", "attributes"),
             (
-                (_link(explained, at), one.finding, page.state(one.state), one.grade, one.section, *_codes(one))
+                (_link(explained, at), one.finding, page.state(shown(one), MEANING[shown(one)]), one.grade, one.section, *_codes(one))
                 for at, one in enumerate(mentions)
             ),
         ),
@@ -141,7 +152,7 @@ def _marks(explained: Explained) -> Iterator[str]:
 def _tip(one: Mention) -> str:
     more = f" ({', '.join(one.attributes)})" if one.attributes else ""
     grade = f", {one.grade} hedge" if one.grade else ""
-    return f"{one.finding}: {MEANING[one.state]}{grade}{more}\nrules: {', '.join(one.rule_ids)}"
+    return f"{one.finding}: {MEANING[shown(one)]}{grade}{more}\nrules: {', '.join(one.rule_ids)}"
 
 
 def _label_row(explained: Explained, label: ReportLabel) -> tuple[object, ...]:

@@ -25,10 +25,11 @@ th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bot
 th { color: var(--quiet); font-weight: 600; white-space: nowrap; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 code { font: 12.5px ui-monospace, monospace; } a { color: inherit; }
-.POSITIVE, .NEGATIVE, .UNCERTAIN { color: inherit; border-radius: 3px; padding: 1px 3px; }
+.POSITIVE, .NEGATIVE, .UNCERTAIN, .UNMENTIONED { color: inherit; border-radius: 3px; padding: 1px 3px; }
 .POSITIVE { background: var(--positive-wash); border-bottom: 2px solid var(--positive); }
 .NEGATIVE { background: var(--negative-wash); border-bottom: 2px dotted var(--negative); }
 .UNCERTAIN { background: var(--uncertain-wash); border-bottom: 2px dashed var(--uncertain); }
+.UNMENTIONED { background: none; color: var(--quiet); border-bottom: 1px dashed var(--quiet); }
 mark:hover, mark:has(:target) { outline: 2px solid var(--ink); }
 """.strip()
 

@@ -114,13 +114,19 @@ def test_the_page_holds_the_report_and_nothing_from_elsewhere() -> None:
     assert {mark["class"] for mark in page.marks} == {"POSITIVE", "NEGATIVE", "UNCERTAIN"}
 
 
+def test_what_is_no_statement_about_this_film_has_a_colour_of_its_own() -> None:
+    made = explain.explain(Given("r", "Evaluate for pneumonia. History of effusion. Pneumothorax.", "here"), reading.reader("rules", {}))
+    assert [part.state for part in made.segments if part.state] == ["UNMENTIONED", "UNMENTIONED", "POSITIVE"]
+    assert [mark["class"] for mark in Page(explain.html(made)).marks] == ["UNMENTIONED", "UNMENTIONED", "POSITIVE"]
+
+
 def test_the_terminal_shows_text_legend_and_what_is_behind_each_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "r.txt").write_text(REPORT, encoding="utf-8")
     monkeypatch.setattr("pipeline.cli.label.console", Console(width=200, highlight=False))
     said = CliRunner().invoke(cli.app, ["label", "--explain", str(tmp_path / "r.txt")], catch_exceptions=False).output
     assert "\x1b[2J" not in said
     assert "Rule out pneumonia." in said
-    assert "legend: present uncertain absent" in said
+    assert "legend: present uncertain absent not of this film" in said
     rows = {line.split("  ")[0].strip(): line for line in said.splitlines()}
     for one in explained().labels:
         row = rows[one.finding]

@@ -70,3 +70,9 @@ def test_a_normal_study_that_the_report_contradicts_is_marked() -> None:
     normal = next(one for one in report.mentions if one.finding == NO_FINDING)
     assert "contradicted" in normal.attributes
     assert next(x for x in report.labels if x.finding == NO_FINDING).state == "UNMENTIONED"
+
+
+def test_version_tells_the_preset_and_every_other_choice() -> None:
+    rules = LABELERS.get("rules")
+    assert rules.version(rules.Options()).endswith(" guide")
+    assert rules.version(rules.Options(preset="nih", strong_hedge="positive")).endswith(" nih strong_hedge=positive")
