@@ -1,4 +1,4 @@
-"""Writes the measured numbers of docs/benchmarks.md and docs/labels.md from the last runs in benchmarks/results: `python -m benchmarks.page`."""
+"""Writes the measured numbers of docs/benchmarks.md and docs/labels.md from the last runs: `python -m benchmarks.page`."""
 
 from __future__ import annotations
 

@@ -11,9 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from pipeline.base.findings import NAMES, NO_FINDING, SUPPORT_DEVICES
-from pipeline.base.labels import ASIDES, LabelState, Mention, ReportLabel
+from pipeline.base.labels import ASIDES, CONTRADICTED, LabelState, Mention, ReportLabel
 
-CONTRADICTED = "contradicted"
 _RANK = (LabelState.POSITIVE, LabelState.UNCERTAIN, LabelState.NEGATIVE)
 _PRESENT = (LabelState.POSITIVE, LabelState.UNCERTAIN)
 _CONCLUSIONS = frozenset(("impression", "addendum"))

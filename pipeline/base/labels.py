@@ -19,7 +19,7 @@ class LabelState(StrEnum):
 STATES = tuple(LabelState)
 _FROM_NUMBER = {1.0: LabelState.POSITIVE, 0.0: LabelState.NEGATIVE, -1.0: LabelState.UNCERTAIN}
 ASIDES = ("historical", "hypothetical")
-INDIRECT = "indirect"
+INDIRECT, CONTRADICTED = "indirect", "contradicted"
 _TO_NUMBER = {state: number for number, state in _FROM_NUMBER.items()}
 
 
@@ -57,7 +57,8 @@ class Mention:
     `start` and `end` are offsets into the report's `text`, as are `sentence_start` and `sentence_end`.
     `grade` is "weak" or "strong" for an UNCERTAIN mention, else None. A mention is never UNMENTIONED.
     `attributes` are "name:value" or a name: one of `ASIDES` makes the mention no statement about this film, so that it counts for no
-    label; `INDIRECT` is a sign that is stated, but only suggests the finding.
+    label; `INDIRECT` is a sign that is stated, but only suggests the finding; `CONTRADICTED` is a statement that the study is normal in
+    a report that names a finding.
     """
 
     finding: str

@@ -10,7 +10,12 @@ from rich.text import Text
 from pipeline.base.labels import LabelState, ReportLabel
 from pipeline.label.explain import HEAD, MEANING, Explained, brief, unique
 
-_STYLES = {LabelState.POSITIVE: "bold red", LabelState.UNCERTAIN: "bold yellow underline", LabelState.NEGATIVE: "green", LabelState.UNMENTIONED: "dim underline"}
+_STYLES = {
+    LabelState.POSITIVE: "bold red",
+    LabelState.UNCERTAIN: "bold yellow underline",
+    LabelState.NEGATIVE: "green",
+    LabelState.UNMENTIONED: "dim underline",
+}
 
 
 def print_explained(console: Console, explained: Explained) -> None:

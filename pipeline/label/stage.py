@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipeline.base import tables, verdicts
 from pipeline.base.interfaces import POLICIES, StageResult
-from pipeline.base.labels import STATES
+from pipeline.base.labels import CONTRADICTED, STATES
 from pipeline.base.reports import Report, Section
 from pipeline.base.settings import Settings, policy_of
 from pipeline.base.storage import Home
@@ -26,6 +26,7 @@ class _Read:
     annotations: pd.DataFrame
     annotators: tuple[str, ...]
     n_mentions: int
+    n_contradicted: int
     n_reports: int
     n_unread: int
 
@@ -70,7 +71,8 @@ def _read(home: Home, settings: Settings, films: pd.DataFrame) -> _Read:
     home.write("annotations", _arrow("annotations", found))
     annotators = (*sorted(from_files["annotator"].unique()), *settings.label.labelers)
     n_read = int(frame["report_id"].nunique())
-    return _Read(found, annotators, len(mentions), n_read, len(given) - n_read)
+    n_contradicted = len({row["report_id"] for row in mentions if CONTRADICTED in row["attributes"]})
+    return _Read(found, annotators, len(mentions), n_contradicted, n_read, len(given) - n_read)
 
 
 def _report(row: dict[str, Any]) -> Report:
@@ -126,6 +128,7 @@ def _result(read: _Read, films: pd.DataFrame, matrices: list[matrix.LabelMatrix]
         "reports_read": read.n_reports,
         "reports_without_a_reading": read.n_unread,
         "mentions": read.n_mentions,
+        "reports_called_normal_that_name_a_finding": read.n_contradicted,
         "annotations": len(read.annotations),
         "labels": len(labels),
         "conflicts": int(labels["is_conflict"].sum()),
