@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
@@ -16,6 +17,7 @@ from pipeline.base.errors import PluginError
 
 PROC = Path("/proc")
 _POLL_S = 0.02
+_FULL_STOP = re.compile(r"\.(?=\s|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,14 @@ def write(path: Path, texts: Sequence[str], rows: int) -> None:
     with path.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)
         writer.writerow(("report_id", "text"))
-        writer.writerows((f"R{number}", text) for number, text in enumerate(islice(cycle(texts), rows)))
+        writer.writerows((f"R{number}", text) for number, text in enumerate(distinct(texts, rows)))
+
+
+def distinct(texts: Sequence[str], rows: int) -> Iterator[str]:
+    """The texts again and again, each sentence with a word of its report's own: the labeler, which remembers sentences, has met none."""
+    for number, text in enumerate(islice(cycle(texts), rows)):
+        word = "zq" + "".join(chr(97 + int(digit)) for digit in str(number))
+        yield _FULL_STOP.sub(f" {word}.", text)
 
 
 def watch(process: subprocess.Popen[bytes]) -> list[tuple[float, float]]:

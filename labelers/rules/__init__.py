@@ -75,13 +75,14 @@ def _mention(sentence: Sentence, said: Said) -> Mention:
 
 def engine(**options: Any) -> Engine:
     """The rule labeler with these options: `engine(preset="nih").label(Report.of("r", text))`."""
-    return _engine(Options(**options))
+    return _make(Options(**options))
 
 
-@lru_cache(8)
-def _engine(options: Any) -> Engine:
-    """One engine for the same options: batches share what it remembers."""
+def _make(options: Any) -> Engine:
     return Engine(options.sections, conventions.chosen(options))
+
+
+_shared = lru_cache(8)(_make)  # one engine for the same options: batches share what it remembers
 
 
 def assertion_of(text: str, start: int, end: int) -> Verdict | None:
@@ -111,7 +112,7 @@ class RuleLabeler:
 
     def read(self, reports: Iterable[Report], options: Any, work: Path | None = None) -> Iterator[LabeledReport]:
         """Streaming, one report at a time; `work` is not used."""
-        return map(_engine(options).label, reports)
+        return map(_shared(options).label, reports)
 
 
 LABELERS.add("rules")(RuleLabeler())

@@ -78,7 +78,8 @@ def _shell_lines(text: str) -> list[str]:
 def _check_cxr(words: list[str], line: str) -> None:
     name = "cxr"
     while words and name in GROUPS and not words[0].startswith("-"):
-        name, words = f"{name} {words[0]}", words[1:]
+        both = f"{name} {' '.join(words[:2])}"
+        name, words = (both, words[2:]) if both in OPTIONS else (f"{name} {words[0]}", words[1:])
     assert name in OPTIONS, f"no such command: {line}"
     for option in re.findall(r"(?<=\s)(--[a-z-]+)", " " + re.sub(r'"[^"]*"', "", " ".join(words))):
         assert option in OPTIONS[name] | {"--help"}, f"{option} is no option of {name}: {line}"
