@@ -33,6 +33,7 @@ class Convention:
         is_borderline: whether it is about borderline findings only.
         states: states it may change.
         choices: what such a mention may become; "as_read" leaves it.
+        grade: of a mention that becomes uncertain and had none.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Convention:
     is_borderline: bool
     findings: frozenset[str]
     states: frozenset[LabelState]
+    grade: str
 
     def fits(self, mention: Said) -> bool:
         """Whether a mention is one the convention speaks of."""
@@ -83,6 +85,7 @@ def conventions() -> tuple[Convention, ...]:
             row.get("borderline", False),
             frozenset(row.get("findings", ())),
             frozenset(LabelState(state) for state in row.get("states", ("POSITIVE", "UNCERTAIN"))),
+            row.get("grade", "weak"),
         )
         for row in _file()["convention"]
     )
@@ -151,7 +154,7 @@ class Conventions:
             if found is None:
                 yield mention
             elif (state := _STATES[found[1]]) is not None:
-                yield _changed(mention, state, f"{found[0].name}={found[1]}")
+                yield _changed(mention, state, *found)
 
     def _decide(self, mention: Said) -> tuple[Convention, str] | None:
         """The convention that changes the mention and its choice; mentions alike in all that conventions look at share the answer."""
@@ -163,6 +166,6 @@ class Conventions:
         return self._known[key]
 
 
-def _changed(mention: Said, state: LabelState, rule_id: str) -> Said:
-    grade = (mention.grade or "weak") if state is LabelState.UNCERTAIN else None
-    return mention._replace(state=state, grade=grade, rule_ids=(*mention.rule_ids, rule_id))
+def _changed(mention: Said, state: LabelState, convention: Convention, choice: str) -> Said:
+    grade = (mention.grade or convention.grade) if state is LabelState.UNCERTAIN else None
+    return mention._replace(state=state, grade=grade, rule_ids=(*mention.rule_ids, f"{convention.name}={choice}"))

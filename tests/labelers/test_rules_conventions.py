@@ -76,3 +76,17 @@ def test_version_tells_the_preset_and_every_other_choice() -> None:
     rules = LABELERS.get("rules")
     assert rules.version(rules.Options()).endswith(" guide")
     assert rules.version(rules.Options(preset="nih", strong_hedge="positive")).endswith(" nih strong_hedge=positive")
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "grade"),
+    [
+        ("Opacity compatible with pneumonia.", {"compatible": "uncertain"}, "strong"),
+        ("Borderline cardiomegaly.", {"borderline_heart": "uncertain"}, "weak"),
+        ("Opacity, probably pneumonia.", {}, "strong"),
+        ("Opacity, pneumonia cannot be excluded.", {}, "weak"),
+    ],
+)
+def test_grades(text: str, options: dict[str, str], grade: str) -> None:
+    labels = engine(**options).label(Report.of("r", text)).labels
+    assert {x.grade for x in labels if x.state == "UNCERTAIN"} == {grade}
