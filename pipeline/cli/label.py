@@ -107,7 +107,7 @@ def _label(reports: str, output: Path, mentions: Path | None, labeler: str, opti
     from pipeline.base.progress import track
     from pipeline.label import files, label_files, labelling
 
-    if Path(reports).resolve() in {path.resolve() for path in (output, mentions) if path}:
+    if Path(reports).resolve() in {path.resolve() for path in (output, mentions, label_files.problems_path(output)) if path}:
         raise InputError("the labels would replace the reports", "name another file with -o")
     plan = labelling.Plan(labeler, options, (), mentions is not None, output.with_name(f"{output.name}.work"))
     one = plan.reader()
@@ -119,7 +119,8 @@ def _label(reports: str, output: Path, mentions: Path | None, labeler: str, opti
     except KeyboardInterrupt:
         console.print("\ninterrupted; nothing was written")
         raise typer.Exit(130) from None
-    shutil.rmtree(output.with_name(f"{output.name}.work"), ignore_errors=True)
+    if one.labeler.needs:
+        shutil.rmtree(output.with_name(f"{output.name}.work"), ignore_errors=True)
     _tell(told, output, time.perf_counter() - started)
 
 
@@ -134,10 +135,10 @@ def _tell(told: Told, output: Path, seconds: float) -> None:
 
     console.print(f"{told.reports} reports labelled in {seconds:.1f} s ({told.reports / seconds:,.0f} a second): {output}", soft_wrap=True)
     if told.unread:
-        console.print(f"[yellow]note:[/yellow] {told.unread} have no text to read; their rows are blank", soft_wrap=True)
+        console.print(f"[yellow]note:[/yellow] reports without text to read: {told.unread}; their rows are blank", soft_wrap=True)
     if told.bad:
         bad = ", ".join(f"{what} ({count})" for what, count in told.bad.most_common(5))
-        console.print(f"[yellow]note:[/yellow] {told.bad.total()} bad rows are left out: {_plain(bad)}", soft_wrap=True)
+        console.print(f"[yellow]note:[/yellow] bad rows left out: {told.bad.total()}: {_plain(bad)}", soft_wrap=True)
     if told.unread or told.bad:
         console.print(f"  each is named in {problems_path(output)}", soft_wrap=True)
 

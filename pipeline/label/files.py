@@ -14,6 +14,7 @@ import sqlite3
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
@@ -25,6 +26,7 @@ OPENI = "openi"
 MAX_CHARACTERS = 2**24  # an unclosed quote swallows what follows it; this is where it ends
 _NOT_UTF8 = "not UTF-8"
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_PARQUET = ".parquet"
 _KINDS = ".csv, .tsv (also .gz), .parquet, a folder of .txt files, or openi"
 
 
@@ -48,6 +50,8 @@ def one(target: str) -> Given:
         path = Path(target)
         if target != "-" and not path.is_file():
             raise InputError(f"{target} is no file", "name a text file, - for standard input, or REPORTS.csv#ID")
+        if _kind(path) in (*_DELIMITERS, _PARQUET):
+            raise InputError(f"{path.name} is a table of reports", f"name one of them: {target}#ID")
         found = _text(path.stem, target, sys.stdin.buffer.read() if target == "-" else path.read_bytes())
     else:
         found = next((row for row in read(source) if row.report_id == report_id), BadRow(source, report_id, "no such id"))
@@ -58,18 +62,21 @@ def one(target: str) -> Given:
 
 def _found(source: str) -> Iterator[Given | BadRow]:
     path = Path(source)
-    kind = path.name.casefold().removesuffix(".gz")
     if source == OPENI:
         return openi.read(openi.archive())
     if path.is_dir():
         return _folder(path)
     if not path.exists():
         raise InputError(f"{source} does not exist", f"reports come from {_KINDS}")
-    if kind.endswith(".parquet"):
+    if _kind(path) == _PARQUET:
         return _parquet(path)
-    if delimiter := _DELIMITERS.get(Path(kind).suffix):
+    if delimiter := _DELIMITERS.get(_kind(path)):
         return _csv(path, delimiter)
     raise InputError(f"{path.name} is no kind of file that reports come in", f"use {_KINDS}")
+
+
+def _kind(path: Path) -> str:
+    return Path(path.name.casefold().removesuffix(".gz")).suffix
 
 
 def _unrepeated(rows: Iterable[Given | BadRow]) -> Iterator[Given | BadRow]:
@@ -102,11 +109,16 @@ def _opened(path: Path) -> TextIO:
 
 
 def _csv_rows(name: str, handle: TextIO, delimiter: str) -> Iterator[Given | BadRow]:
-    lines = csv.reader(handle, delimiter=delimiter, strict=True)
+    """Rows of a table; one with semicolons and no comma in its header is what spreadsheets save where the comma is the decimal mark."""
+    first = handle.readline()
+    delimiter = ";" if delimiter == "," not in first and ";" in first else delimiter
+    lines = csv.reader(chain((first,), handle), delimiter=delimiter, strict=True)
     try:
         header = next(lines, [])
     except csv.Error as error:
         raise InputError(f"{name}: the first line is no header ({error})", "the first line names the columns") from error
+    if not any(header):
+        raise InputError(f"{name} begins with nothing: it is empty or lacks a header", "the first line names the columns")
     if not all(map(_is_utf8, header)):
         raise InputError(f"{name} is not UTF-8", "save it as CSV UTF-8")
     columns = Columns.of(header, name)
@@ -159,11 +171,15 @@ def _folder(path: Path) -> Iterator[Given | BadRow]:
     def stop(error: OSError) -> None:
         raise InputError(f"a folder below {path.name} cannot be read ({error.strerror})", "check its owner and mode")
 
+    has_texts = False
     for folder, below, names in os.walk(path, onerror=stop):
         below[:] = sorted(name for name in below if not name.startswith("."))
         for name in sorted(names):
             if name.casefold().endswith(".txt") and not name.startswith("."):
+                has_texts = True
                 yield _file(Path(folder) / name, path)
+    if not has_texts:
+        raise InputError(f"the folder {path.name} holds no .txt file", f"reports come from {_KINDS}")
 
 
 def _file(file: Path, below: Path) -> Given | BadRow:

@@ -44,13 +44,15 @@ def write(found: Iterable[Given | BadRow], plan: Plan, to: Path, mentions: Path 
         jobs: processes.
 
     Raises:
-        InputError: a path is of no kind that can be written, or the input broke.
+        InputError: a path is of no kind that can be written, both are the same, or the input broke.
         HomeError: the disk is full or cannot be written.
         LabelerError: the labeler crashed. Nothing is written then.
     """
     from pipeline.base.storage import disk_errors
 
     _check(to, (".csv", ".parquet"))
+    if mentions and mentions.resolve() == to.resolve():
+        raise InputError("the mentions would replace the labels", "name another file with --mentions")
     told = Told()
     wanted = (to, problems_path(to), *((_check(mentions, (".parquet",)),) if mentions else ()))
     with disk_errors(to.parent), whole(wanted) as paths, ExitStack() as stack:

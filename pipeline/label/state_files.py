@@ -70,6 +70,8 @@ def read(path: Path) -> States:
 
 def _frame(path: Path) -> pd.DataFrame:
     """Every cell as text, blank where there is nothing."""
+    if not path.exists():
+        raise InputError(f"{path} does not exist", "give a CSV or Parquet file")
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path).astype("object").map(lambda value: "" if pd.isna(value) else str(value))

@@ -139,7 +139,7 @@ def test_bad_and_silent_rows_are_named_beside_the_labels(reports: Path, tmp_path
     rows = list(csv.DictReader((tmp_path / "l.problems.csv").open(encoding="utf-8")))
     assert {(row["place"], row["report_id"]) for row in rows} == {("line 5", "r3"), ("line 7", "r0"), ("line 8", ""), ("line 9", "r9")}
     assert "6 reports labelled" in said
-    assert "2 have no text to read" in said
+    assert "reports without text to read: 2" in said
     assert "2 bad rows" in said
     assert states_in(tmp_path / "l.csv")["r9"] == dict.fromkeys(NAMES, LabelState.UNMENTIONED)
     make_reports(reports, 2)
@@ -207,6 +207,7 @@ def test_memory_does_not_grow_with_the_reports(monkeypatch: pytest.MonkeyPatch) 
         (("-o", "l.csv"), InputError, "needs reports"),
         (("reports.csv",), InputError, "needs reports"),
         (("reports.csv", "-o", "reports.csv"), InputError, "replace the reports"),
+        (("reports.csv", "-o", "l.parquet", "--mentions", "./l.parquet"), InputError, "replace the labels"),
         (("reports.csv", "-o", "l.xlsx"), InputError, "ends in none of"),
         (("reports.csv", "-o", "none/l.csv"), InputError, "not a folder"),
         (("reports.csv", "-o", "l.csv", "--mentions", "m.csv"), InputError, "m.csv"),

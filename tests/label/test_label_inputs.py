@@ -66,6 +66,14 @@ def test_columns_are_found_by_name(tmp_path: Path) -> None:
         assert rows[0][0] == wanted, header
 
 
+def test_semicolons_part_the_cells_where_the_header_has_no_comma(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'\xef\xbb\xbfreport_id;text\r\nr;No effusion, no fracture\r\ns;"one; two"\r\n')
+    assert read(path) == [("r", "No effusion, no fracture"), ("s", "one; two")]
+    path.write_bytes(b"report_id,text,size;unit\nr,a;b,1;2\n")
+    assert read(path) == [("r", "a;b")]
+
+
 def test_section_columns_come_back_as_sections(tmp_path: Path) -> None:
     header = ("report_id", "indication", "Findings", "section_impression", "patient_age")
     ((report_id, text),) = read(write_csv(tmp_path / "a.csv", [header, ("r", "Cough.", "Clear lungs.", "Normal.", "70")]))
@@ -167,7 +175,8 @@ def test_a_folder_of_texts(tmp_path: Path) -> None:
         ("a.csv", b"a,b\n1,2\n", "columns a, b"),
         ("a.csv", b"text\nonly\n", "columns text"),
         ("a.csv", "report_id,text\nr,t\n".encode("utf-16"), "not UTF-8"),
-        ("a.csv", b"", "columns"),
+        ("a.csv", b"", "empty"),
+        ("a.csv", b"\nreport_id,text\nr,t\n", "lacks a header"),
         ("a.csv.gz", gzip.compress(b"report_id,text\n" + b"r,t\n" * 99, mtime=0)[:-12], "to its end"),
         ("a.parquet", b"PAR1", "no whole Parquet"),
         ("a.xlsx", b"x", "no kind of file"),
@@ -179,7 +188,9 @@ def test_what_cannot_be_read_at_all_is_an_error(tmp_path: Path, name: str, conte
         list(files.read(str(tmp_path / name)))
 
 
-def test_a_missing_file_and_a_column_that_is_no_text(tmp_path: Path) -> None:
+def test_a_missing_file_an_empty_folder_and_a_column_that_is_no_text(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"holds no \.txt file"):
+        list(files.read(str(tmp_path)))
     with pytest.raises(InputError, match="does not exist"):
         list(files.read(str(tmp_path / "none.csv")))
     pq.write_table(pa.table({"report_id": ["r"], "text": [1.5]}), tmp_path / "a.parquet")
@@ -194,8 +205,8 @@ def test_one_report_from_a_file_a_table_and_standard_input(tmp_path: Path, monke
     assert files.one(str(tmp_path / "x.txt")) == Given("x", "hello", str(tmp_path / "x.txt"))
     assert files.one(f"{table}#r2").text == ROWS[1][1]
     assert files.one("-").text == "typed"
-    for target in (f"{table}#r9", str(tmp_path / "none.txt")):
-        with pytest.raises(InputError):
+    for target, word in ((f"{table}#r9", "no such id"), (str(tmp_path / "none.txt"), "no file"), (table, "a table of reports")):
+        with pytest.raises(InputError, match=word):
             files.one(target)
 
 
