@@ -140,7 +140,7 @@ def test_bad_and_silent_rows_are_named_beside_the_labels(reports: Path, tmp_path
     assert {(row["place"], row["report_id"]) for row in rows} == {("line 5", "r3"), ("line 7", "r0"), ("line 8", ""), ("line 9", "r9")}
     assert "6 reports labelled" in said
     assert "reports without text to read: 2" in said
-    assert "2 bad rows" in said
+    assert "bad rows left out: 2" in said
     assert states_in(tmp_path / "l.csv")["r9"] == dict.fromkeys(NAMES, LabelState.UNMENTIONED)
     make_reports(reports, 2)
     label(reports, "-o", tmp_path / "l.csv")
