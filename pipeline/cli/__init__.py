@@ -17,7 +17,7 @@ from pipeline.base import stages
 from pipeline.base.errors import CxrError
 from pipeline.base.settings import Profile
 from pipeline.base.storage import Home
-from pipeline.cli import compare, label
+from pipeline.cli import audit, compare, label
 
 
 class TwoWords(TyperGroup):
@@ -198,6 +198,7 @@ def why(
     explain(console, Home(home).require(), film)
 
 
+app.command("audit")(audit.audit)
 app.command("label")(label.label)
 app.command("label compare")(compare.compare)
 app.command("labelers")(label.labelers)

@@ -29,7 +29,7 @@ def run(home: Home, settings: Settings) -> StageResult:
     detectors = {name: DETECTORS.get(name) for name in settings.rank.detectors}
     annotations = home.read("annotations", _ANNOTATIONS).to_pandas()
     tried = cells.with_model(
-        cells.on_trial(home.read("labels", _LABELS).to_pandas()), home.read("pred_probs", [*cells.KEY, "pred_prob"]).to_pandas()
+        cells.on_trial(home.read("labels", _LABELS).to_pandas()), home.read("pred_probs", [*cells.KEY, "model", "pred_prob"]).to_pandas()
     )
     fused, unskilled = with_fusion(cells.with_opposition(tried, annotations))
     judged = merge.judge(_heard(fused, unskilled), detectors)
@@ -40,13 +40,13 @@ def run(home: Home, settings: Settings) -> StageResult:
 
 
 def with_fusion(tried: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Add `p_positive` from annotators and model together; and name the modelled findings whose model shows no skill."""
+    """Add `p_positive` from annotators and models together; and name the modelled findings whose models show no skill."""
     p_positive = pd.Series(np.nan, tried.index)
     unskilled = []
     for finding, part in tried.groupby("finding", sort=True, observed=True):
-        fused, skill = fusion.fuse(part["p_annotators"].to_numpy(np.float64), part["pred_prob"].to_numpy(np.float64))
+        fused, skill = fusion.fuse(part["p_annotators"].to_numpy(np.float64), part["model_score"].to_numpy(np.float64))
         p_positive.loc[part.index] = fused
-        if part["pred_prob"].notna().any() and skill.weight == 0:
+        if part["model_score"].notna().any() and not skill.is_heard:
             unskilled.append(str(finding))
     return tried.assign(p_positive=p_positive), unskilled
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.base.labels import LabelState
+from pipeline.rank import fusion
 
 _AGAINST = {0: LabelState.POSITIVE, 1: LabelState.NEGATIVE}
 KEY = ["image_id", "finding"]
@@ -29,11 +30,18 @@ def on_trial(labels: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_model(cells: pd.DataFrame, pred_probs: pd.DataFrame) -> pd.DataFrame:
-    """Add `pred_prob`, NaN where no model judges the finding; the mean where several models do."""
+    """Add `pred_prob`, the mean over models, and `model_score` (`fusion.score`); NaN where no model judges the cell.
+
+    Args:
+        cells: image_id, finding.
+        pred_probs: image_id, finding, model, pred_prob.
+    """
     if pred_probs.empty:
-        return cells.assign(pred_prob=np.nan)
-    means = pred_probs.groupby(KEY, as_index=False, observed=True)["pred_prob"].mean()
-    return cells.merge(means, on=KEY, how="left", validate="one_to_one")
+        return cells.assign(pred_prob=np.nan, model_score=np.nan)
+    wide = pred_probs.pivot_table("pred_prob", KEY, "model", observed=True)
+    scores = [pd.Series(fusion.score(part.to_numpy(np.float64)), part.index) for _, part in wide.groupby(level="finding", observed=True)]
+    opinions = pd.DataFrame({"pred_prob": wide.mean(axis=1), "model_score": pd.concat(scores)})
+    return cells.merge(opinions.reset_index(), on=KEY, how="left", validate="one_to_one")
 
 
 def with_opposition(cells: pd.DataFrame, annotations: pd.DataFrame) -> pd.DataFrame:

@@ -1,9 +1,15 @@
-"""One probability from annotators and model: naive Bayes on log-odds, the model's share earned by what it is measured to know.
+"""One probability from annotators and models: log-odds added up, the models' share by what they are measured to know.
 
-With z the log-odds of the model's out-of-fold probability, the finding's prior on a film is taken as sigmoid(a + b z), and the
-annotators' evidence is added. a and b maximise the likelihood of what the annotators said, their known errors included (Raykar et al.
-2010, JMLR 11:1297, with the emission tables held fixed), so a model that learnt noisy labels is sharpened towards the truth behind
-them, and one that learnt nothing gets b near 0. The shift is then shrunk by one standard error of b, and capped.
+Models enter by order alone: each one's probabilities become normal quantiles of their ranks, and the quantiles are averaged, so that a
+model that is scaled or calibrated in another way counts like the others, and ten models of one kind count as one good one.
+
+How much such a score knows is its AUROC against a truth that nobody has. The annotators' probabilities p stand in: with weights p and 1 - p
+the AUROC shrinks towards 1/2 by d = var(p) / (mean(p) (1 - mean(p))), the share of the truth's variance that p explains (for a 0/1 label
+with known noise, Menon et al. 2015, ICML, corollary 3), so dividing by d undoes it. Under the binormal model an AUROC A is a distance
+d' = sqrt(2) z(A) between the classes, and the log-odds rise by d' for each standard deviation within a class.
+
+Models learnt labels like those they judge: the better they know a finding, the more of the annotators' evidence they repeat. So that
+evidence counts whole beside a model without skill and half beside a perfect one.
 """
 
 from __future__ import annotations
@@ -14,81 +20,122 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-# The model alone multiplies the odds of a finding by at most this, whatever it says.
-MAX_MODEL_ODDS = 20.0
-# Normal priors: b around 0, a around the log-odds of the prevalence. Worth about one clear film each.
-_SLOPE_SD = 1.0
-_OFFSET_SD = 0.5
-_CLIP = 1e-3
+# The prior of the AUROC: mean and standard deviation of the uniform distribution between chance and perfect.
+_AUROC, _AUROC_SD = 0.75, 0.5 / 12**0.5
+MAX_AUROC = 0.97
+# A score is heard where its AUROC is above 1/2 by so many standard errors.
+_HEARD = 1.0
+_CLIP = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
 class Skill:
-    """What a model is measured to know of one finding.
+    """What models are measured to know of one finding.
 
     Attributes:
-        slope: b, the weight of the model's log-odds, before shrinking.
-        standard_error: of b.
-        weight: share of the model's evidence that is used, 0 to 1; 0 when b is within a standard error of 0.
+        measured: AUROC against the annotators' probabilities.
+        standard_error: of it.
+        auroc: against the truth, corrected and shrunk; 0.5 where the models are not heard.
     """
 
-    slope: float
+    measured: float
     standard_error: float
-    weight: float
+    auroc: float
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether anything was measured."""
+        return self.auroc > 0.5
 
 
-def fuse(p_annotators: Floats, pred_prob: Floats) -> tuple[Floats, Skill]:
+NO_SKILL = Skill(0.5, float("inf"), 0.5)
+
+
+def score(pred_probs: Floats) -> Floats:
+    """One score from several models.
+
+    Args:
+        pred_probs: shape (n, models), any scale, NaN where a model is silent.
+
+    Returns:
+        Mean normal quantile of the ranks, shape (n,); NaN where all models are silent.
+    """
+    from scipy.special import ndtri
+    from scipy.stats import rankdata
+
+    ranks = rankdata(pred_probs, axis=0, nan_policy="omit")
+    quantiles = ndtri((ranks - 0.5) / np.maximum(np.isfinite(pred_probs).sum(axis=0), 1))
+    spoken = np.isfinite(quantiles)
+    total = np.where(spoken, quantiles, 0.0).sum(axis=1)
+    return np.asarray(np.where(spoken.any(axis=1), total / np.maximum(spoken.sum(axis=1), 1), np.nan))
+
+
+def fuse(p_annotators: Floats, scores: Floats) -> tuple[Floats, Skill]:
     """Fuse one finding.
 
     Args:
         p_annotators: posterior over annotators, shape (n,).
-        pred_prob: out-of-fold probability, NaN where the model is silent, shape (n,).
+        scores: of `score`, NaN where no model speaks, shape (n,).
 
     Returns:
-        Fused probability, shape (n,); films without a model's opinion keep `p_annotators`. And the model's skill.
+        Fused probability, shape (n,), with the mean of `p_annotators`; films without a score keep theirs. And the models' skill.
     """
-    has_opinion = ~np.isnan(pred_prob)
-    if not has_opinion.any():
-        return p_annotators, Skill(0.0, np.inf, 0.0)
-    heard = p_annotators[has_opinion]
-    prior = float(_logit(np.array([heard.mean()]))[0])
-    scores = _logit(pred_prob[has_opinion])
-    scores = scores - scores.mean()
-    offset, slope, error = _fit(_logit(heard) - prior, scores, prior)
-    weight = max(0.0, 1 - error / slope) if slope > 0 else 0.0
-    cap = float(np.log(MAX_MODEL_ODDS))
-    shift = np.clip(weight * (offset + slope * scores - prior), -cap, cap)
+    spoken = np.isfinite(scores)
+    skill = measure(p_annotators[spoken], scores[spoken])
+    if not skill.is_heard:
+        return p_annotators, skill
+    heard, centred = p_annotators[spoken], scores[spoken] - scores[spoken].mean()
+    mean = float(heard.mean())
+    evidence = _logit(heard) - float(_logit(np.array([mean]))[0])
+    odds = slope(skill.auroc, mean, float(centred.std())) * centred + (1.5 - skill.auroc) * evidence
     fused = p_annotators.copy()
-    fused[has_opinion] = _sigmoid(_logit(heard) + shift) if weight else heard
-    return fused, Skill(slope, error, weight)
+    fused[spoken] = _with_mean(odds, mean)
+    return fused, skill
 
 
-def _fit(evidence: Floats, scores: Floats, prior: float) -> tuple[float, float, float]:
-    """Penalised maximum likelihood of (a, b), and the standard error of b.
+def measure(p_annotators: Floats, scores: Floats) -> Skill:
+    """The models' skill; none where there is nothing to tell films apart by."""
+    mean = float(p_annotators.mean()) if len(p_annotators) else 0.0
+    if not 0 < mean < 1 or not np.ptp(scores) > 0:
+        return NO_SKILL
+    explained = float(p_annotators.var()) / (mean * (1 - mean))
+    measured, error = _auroc(scores, p_annotators), _standard_error(p_annotators)
+    if explained <= 0 or measured - 0.5 < _HEARD * error:
+        return Skill(measured, error, 0.5)
+    corrected, spread = 0.5 + (measured - 0.5) / explained, error / explained
+    weight = spread**-2 / (spread**-2 + _AUROC_SD**-2)
+    return Skill(measured, error, float(np.clip(weight * corrected + (1 - weight) * _AUROC, 0.5, MAX_AUROC)))
 
-    Args:
-        evidence: annotators' log likelihood ratio, shape (n,).
-        scores: centred log-odds of the model, shape (n,).
-        prior: log-odds of the prevalence.
-    """
-    from scipy.optimize import minimize
 
-    design = np.stack([np.ones_like(scores), scores], axis=1)
-    centre, scale = np.array([prior, 0.0]), np.array([_OFFSET_SD, _SLOPE_SD])
+def slope(auroc: float, prevalence: float, spread: float) -> float:
+    """Log-odds of presence for each unit of a score with this AUROC and overall standard deviation, under the binormal model."""
+    from scipy.special import ndtri
 
-    def loss(theta: Floats) -> tuple[float, Floats]:
-        eta, away = design @ theta, (theta - centre) / scale
-        # log(q exp(evidence) + 1 - q) with q = sigmoid(eta); its slope in eta is posterior - q.
-        value = np.logaddexp(0, eta + evidence) - np.logaddexp(0, eta)
-        gradient = (_sigmoid(eta + evidence) - _sigmoid(eta)) @ design
-        return float(-value.sum() + 0.5 * (away**2).sum()), np.asarray(-gradient + away / scale)
+    distance = np.sqrt(2) * ndtri(auroc)
+    within = spread / np.sqrt(1 + prevalence * (1 - prevalence) * distance**2)
+    return float(distance / within)
 
-    theta = np.asarray(minimize(loss, centre, jac=True, method="L-BFGS-B").x, np.float64)
-    q, p = _sigmoid(design @ theta), _sigmoid(design @ theta + evidence)
-    information = (design * (q * (1 - q) - p * (1 - p))[:, None]).T @ design + np.diag(1 / scale**2)
-    variance = float(np.linalg.inv(information)[1, 1])
-    # Not positive: the likelihood is not peaked here, so nothing was measured.
-    return float(theta[0]), float(theta[1]), float(np.sqrt(variance)) if variance > 0 else np.inf
+
+def _auroc(scores: Floats, present: Floats) -> float:
+    """P(a present film scores above an absent one), films weighted by how probably they are either; ties count half."""
+    _, where = np.unique(scores, return_inverse=True)
+    positives, negatives = np.bincount(where, present), np.bincount(where, 1 - present)
+    below = np.cumsum(negatives) - negatives / 2
+    return float((positives * below).sum() / (positives.sum() * negatives.sum()))
+
+
+def _standard_error(present: Floats) -> float:
+    """Of an AUROC without skill, from the effective numbers of present and absent films."""
+    sizes = [weights.sum() ** 2 / (weights**2).sum() for weights in (present, 1 - present)]
+    return float(np.sqrt(sum(1 / size for size in sizes) / 12))
+
+
+def _with_mean(odds: Floats, mean: float) -> Floats:
+    """Probabilities whose log-odds differ from `odds` by one constant, and whose mean is `mean`."""
+    from scipy.optimize import brentq
+
+    bound = float(np.abs(odds).max()) + 40
+    return _sigmoid(odds + brentq(lambda offset: float(_sigmoid(odds + offset).mean()) - mean, -bound, bound, xtol=1e-12))
 
 
 def _logit(p: Floats) -> Floats:
@@ -97,4 +144,6 @@ def _logit(p: Floats) -> Floats:
 
 
 def _sigmoid(x: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-x)))
+    from scipy.special import expit
+
+    return np.asarray(expit(x))

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores, order_label_issues
+from scipy.stats import norm
 
 from pipeline.base.interfaces import DETECTORS
-from pipeline.rank.fusion import MAX_MODEL_ODDS, fuse
+from pipeline.rank.fusion import MAX_AUROC, fuse, measure, score, slope
 
 
 def noisy_cells(n: int = 600, seed: int = 0, flip: float = 0.12) -> tuple[pd.DataFrame, np.ndarray]:
@@ -89,32 +90,61 @@ def test_fusion_lets_a_skilled_model_speak_and_a_useless_one_not() -> None:
     heard = np.where(rng.random(800) < np.where(truth, 0.8, 0.1), 0.75, 0.1)
     good = 1 / (1 + np.exp(-(np.where(truth, 1.5, -1.5) + rng.normal(0, 1, 800))))
     useless = np.clip(rng.beta(2, 5, 800), 0.01, 0.99)
-    fused, skill = fuse(heard, good)
-    assert skill.weight > 0.8
+    fused, skill = fuse(heard, score(good[:, None]))
+    assert skill.is_heard
     assert np.mean((fused - truth) ** 2) < 0.75 * np.mean((heard - truth) ** 2)
-    still, none = fuse(heard, useless)
-    assert none.weight < 0.35
-    assert np.mean((still - truth) ** 2) < 1.02 * np.mean((heard - truth) ** 2)
+    assert fused.mean() == pytest.approx(heard.mean())
+    still, none = fuse(heard, score(useless[:, None]))
+    assert not none.is_heard
+    np.testing.assert_array_equal(still, heard)
 
 
-def test_fusion_ignores_a_model_that_says_the_opposite() -> None:
+def test_fusion_ignores_a_model_that_says_the_opposite_and_one_that_says_nothing() -> None:
     rng = np.random.default_rng(1)
     truth = rng.random(500) < 0.3
     heard = np.where(truth, 0.8, 0.1)
     inverted = np.where(truth, 0.2, 0.8) + rng.uniform(-0.1, 0.1, 500)
-    fused, skill = fuse(heard, inverted)
-    assert skill.weight == 0
-    np.testing.assert_array_equal(fused, heard)
+    for scores in (score(inverted[:, None]), np.zeros(500), np.full(500, np.nan)):
+        fused, skill = fuse(heard, scores)
+        assert not skill.is_heard
+        np.testing.assert_array_equal(fused, heard)
 
 
-def test_fusion_caps_the_model_and_leaves_unmodelled_films_alone() -> None:
+def test_fusion_leaves_unmodelled_films_alone() -> None:
     rng = np.random.default_rng(2)
     truth = rng.random(2000) < 0.4
     heard = np.where(truth, 0.9, 0.05)
     sure = np.where(truth, 0.999, 0.001)
     sure[:10] = np.nan
-    fused, _ = fuse(heard, sure)
+    fused, skill = fuse(heard, score(sure[:, None]))
     np.testing.assert_array_equal(fused[:10], heard[:10])
-    odds = fused / (1 - fused) / (heard / (1 - heard))
-    assert odds.max() == pytest.approx(MAX_MODEL_ODDS, rel=1e-6)
-    assert odds.min() >= 1 / MAX_MODEL_ODDS - 1e-9
+    assert skill.auroc <= MAX_AUROC
+
+
+@pytest.mark.parametrize("auroc", [0.65, 0.8, 0.92])
+def test_the_noise_corrected_auroc_is_that_against_the_truth(auroc: float) -> None:
+    """Labels with known noise, a binormal score: what is measured against calibrated probabilities leads back to the truth's AUROC."""
+    rng = np.random.default_rng(3)
+    truth = rng.random(40_000) < 0.3
+    said = rng.random(40_000) < np.where(truth, 0.6, 0.1)
+    right = 0.3 * 0.6 / (0.3 * 0.6 + 0.7 * 0.1)
+    missed = 0.3 * 0.4 / (0.3 * 0.4 + 0.7 * 0.9)
+    scores = np.where(truth, np.sqrt(2) * norm.ppf(auroc), 0.0) + rng.normal(size=40_000)
+    skill = measure(np.where(said, right, missed), scores)
+    assert skill.measured < auroc - 0.05
+    assert skill.auroc == pytest.approx(auroc, abs=0.02)
+
+
+def test_binormal_slope_gives_the_log_odds_of_the_generating_model() -> None:
+    rng = np.random.default_rng(4)
+    truth = rng.random(200_000) < 0.25
+    scores = np.where(truth, 1.6, 0.0) + rng.normal(size=200_000)
+    assert slope(norm.cdf(1.6 / np.sqrt(2)), 0.25, scores.std()) == pytest.approx(1.6, rel=0.02)
+
+
+def test_scores_go_by_order_and_average_over_the_models_that_speak() -> None:
+    one = np.array([0.1, 0.5, 0.9, np.nan])
+    np.testing.assert_allclose(score(one[:, None]), score((1000 * one - 7)[:, None]))
+    both = score(np.stack([one, [np.nan, np.nan, np.nan, 3.0]], axis=1))
+    np.testing.assert_allclose(both, [norm.ppf(1 / 6), 0.0, norm.ppf(5 / 6), 0.0], atol=1e-12)
+    assert np.isnan(score(np.full((3, 2), np.nan))).all()

@@ -1,0 +1,86 @@
+"""Every cell of the labels with its probability, quality and reason: those on trial as `rank` judged them, and those that have no side.
+
+A cell trains as 1 or 0, or it is masked out, or a verdict has settled it; `rank` judges the first kind alone. The quality of the
+others is 1 - |target - p|, which is `rank`'s own wherever a target is 0 or 1. A masked label has the target of no opinion, 0.5: it
+is worth the less the surer everything else is, but never less than 0.5, and never an issue, for nothing trains on it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipeline import rank
+from pipeline.base.labels import STATES, LabelState, to_chexpert
+from pipeline.base.settings import Settings
+from pipeline.base.storage import Home
+
+COLUMNS = ("item_id", "finding", "given_label", "p_positive", "label_quality_score", "is_label_issue", "rank", "reason")
+_KEY = ["image_id", "finding"]
+_JUDGED = [*_KEY, "p_positive", "label_quality_score", "is_label_issue", "rank", "reason"]
+_NUMBERS = {str(state): to_chexpert(state) for state in STATES}
+# Judges from `p_positive` alone, so that it judges every cell.
+_LEADER = "posterior_disagreement"
+
+
+def every(home: Home, settings: Settings) -> pd.DataFrame:
+    """All cells by rank: COLUMNS, and `given_target`, which is null where the label is masked out.
+
+    Args:
+        home: with `labels` and `label_issues` of the settings; `label_issues` and the targets of masked labels are not kept.
+        settings: of the stages.
+    """
+    labels = home.read("labels").to_pandas()
+    judged = home.read("label_issues", _JUDGED).to_pandas()
+    both = labels.merge(judged, on=_KEY, how="left", suffixes=("_annotators", ""), validate="one_to_one")
+    rest = both["rank"].isna()
+    if rest.any():
+        both.loc[rest, _JUDGED[2:]] = _without_trial(both[rest], _fused(home, settings, labels))
+    return _ordered(both)
+
+
+def _fused(home: Home, settings: Settings, labels: pd.DataFrame) -> pd.Series[float]:
+    """`p_positive` of every cell without a verdict, from annotators and models; index: image_id and finding.
+
+    What is fused does not depend on the side a label takes, so every masked label is put on trial as absent.
+    """
+    sided = labels["given_target"].where(labels["given_target"] != 0.5).fillna(0.0)
+    home.write("labels", pa.Table.from_pandas(labels.assign(given_target=sided), preserve_index=False))
+    rank.run(home, settings.model_copy(update={"rank": settings.rank.model_copy(update={"detectors": (_LEADER,)})}))
+    fused: pd.Series[float] = home.read("label_issues", [*_KEY, "p_positive"]).to_pandas().set_index(_KEY)["p_positive"]
+    return fused
+
+
+def _without_trial(rest: pd.DataFrame, fused: pd.Series[float]) -> pd.DataFrame:
+    """The columns that `rank` would have given, for cells it does not judge: settled by a verdict, or masked."""
+    everywhere = fused.reindex(pd.MultiIndex.from_frame(rest[_KEY])).to_numpy(np.float64)
+    p_positive = np.where(rest["verdict"].notna(), rest["p_positive_annotators"], everywhere)
+    target = rest["given_target"].fillna(0.5).to_numpy(np.float64)
+    is_refuted = ((rest["verdict"] == LabelState.POSITIVE) & (target < 0.5)) | ((rest["verdict"] == LabelState.NEGATIVE) & (target > 0.5))
+    quality = 1 - np.abs(target - p_positive)
+    return pd.DataFrame(
+        {
+            "p_positive": p_positive,
+            "label_quality_score": quality,
+            "is_label_issue": is_refuted,
+            "rank": np.nan,
+            "reason": [_reason(*row) for row in zip(rest["given_label"], rest["policy"], rest["verdict"], p_positive, strict=True)],
+        },
+        rest.index,
+    )
+
+
+def _reason(given: str, policy: str, verdict: object, p_positive: float) -> str:
+    if isinstance(verdict, str):
+        return f"given {given}; the verdict is {verdict}"
+    return f"given {given}, masked in training ({policy}); the finding is present with probability {p_positive:.2f}"
+
+
+def _ordered(cells: pd.DataFrame) -> pd.DataFrame:
+    """Issues first, each part by its score, as `rank` orders; then its order, then that of the ids."""
+    is_issue = cells["is_label_issue"].astype(bool)
+    made = cells.assign(is_sound=~is_issue).sort_values(["is_sound", "label_quality_score", "rank", *_KEY], kind="stable")
+    given = made["given_label"].map(_NUMBERS).astype("Int8")
+    made = made.assign(item_id=made["image_id"], given_label=given, is_label_issue=~made["is_sound"], rank=np.arange(1, len(made) + 1))
+    return made[[*COLUMNS, "given_target"]].reset_index(drop=True)

@@ -1,0 +1,94 @@
+"""`cxr audit`: which labels of a bare table are probably wrong, without any film. The judging is `pipeline.audit`'s."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from pipeline.base.errors import InputError
+
+if TYPE_CHECKING:
+    from pipeline.audit import Audit
+
+console = Console(highlight=False)
+_KINDS = (".csv", ".parquet")
+
+
+def audit(
+    labels: Annotated[Path, typer.Argument(metavar="LABELS.csv", help="An id, then a column a finding: 1, 0, -1 or blank.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="One row a cell, to write: .csv or .parquet.")],
+    predictions: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PREDICTIONS.csv...", help="A model's probabilities of the same items, one file a model."),
+    ] = None,
+    readers: Annotated[Path | None, typer.Option(help="Folder with CSVs like LABELS.csv, one a radiologist.")] = None,
+    verdicts: Annotated[Path | None, typer.Option(help="Decided cells: id, finding, value (1, 0, -1).")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the most suspicious cells to this page as well.")] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the stages, e.g. label.policy=u_ones; repeatable."),
+    ] = None,
+) -> None:
+    """Find the probably wrong labels of a table, with models' predictions, radiologists' readings or verdicts, and no films.
+
+    Every cell gets the probability that the finding is present, that its label is right, a rank and a reason, by the stages label
+    and rank. docs/audit.md has the details.
+    """
+    from pipeline import audit as auditing
+    from pipeline.audit import given
+    from pipeline.base import settings
+
+    predictions = predictions or []
+    people = sorted(readers.glob("*.csv")) if readers else []
+    _check(output, html, {path.resolve() for path in (labels, *predictions, *people, *((verdicts,) if verdicts else ()))})
+    found = auditing.run(given.read(labels, predictions, readers, verdicts), settings.load(overrides=tuple(overrides or ())))
+    _write(found, output)
+    if html is not None:
+        _write_page(found, labels.name, html)
+    _tell(found, output)
+
+
+def _check(output: Path, html: Path | None, given: set[Path]) -> None:
+    """Refuse a path that cannot be written before anything is judged."""
+    if output.suffix not in _KINDS:
+        raise InputError(f"{output.name} ends in none of {', '.join(_KINDS)}", f"name it {output.stem}.csv")
+    for path in (output, *((html,) if html else ())):
+        if not path.parent.is_dir():
+            raise InputError(f"{path.parent} is not a folder", f"make it first: mkdir -p {path.parent}")
+        if path.resolve() in given:
+            raise InputError(f"{path.name} would replace a file that is read", "name another file")
+
+
+def _write(found: Audit, output: Path) -> None:
+    import pyarrow as pa
+
+    from pipeline.audit.cells import COLUMNS
+    from pipeline.base.storage import atomic_bytes, copy_parquet
+
+    cells = found.cells[list(COLUMNS)]
+    if output.suffix == ".parquet":
+        copy_parquet(pa.Table.from_pandas(cells, preserve_index=False), output)
+    else:
+        atomic_bytes(output, cells.to_csv(index=False, lineterminator="\n").encode())
+
+
+def _write_page(found: Audit, labels: str, html: Path) -> None:
+    from pipeline.audit import page
+    from pipeline.base.storage import atomic_bytes
+
+    atomic_bytes(html, page.html(found, labels).encode())
+
+
+def _tell(found: Audit, output: Path) -> None:
+    cells = found.cells
+    console.print(
+        f"{len(cells)} cells of {cells['item_id'].nunique()} items and {cells['finding'].nunique()} findings judged, "
+        f"{int(cells['is_label_issue'].sum())} labels are probably wrong: {output}",
+        soft_wrap=True,
+    )
+    for note in found.notes:
+        console.print(Text(f"note: {note}", "yellow"), soft_wrap=True)
