@@ -158,7 +158,15 @@ def test_a_crash_leaves_what_was_there(reports: Path, tmp_path: Path) -> None:
 def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
     many = make_reports(tmp_path / "many.csv", 100_000)
     words = [sys.executable, "-m", "pipeline.cli", "label", str(many), "-o", str(tmp_path / "l.csv"), "--jobs", "2"]
-    running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    # A suite run in the background inherits an ignored interrupt; the command must start with the default one.
+    running = subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         patience = time.monotonic() + 60
         while not any(path.stat().st_size > 100_000 for path in tmp_path.glob(".l.csv.*")) and time.monotonic() < patience:
