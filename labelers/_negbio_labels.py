@@ -12,12 +12,11 @@ from collections.abc import Mapping, Sequence
 from labelers._negbio_mentions import Found
 from labelers._process import ToolError
 from pipeline.base.findings import CHEXPERT_14, NO_FINDING, SUPPORT_DEVICES, find
-from pipeline.base.labels import LabelState, Mention, ReportLabel
+from pipeline.base.labels import BY_STRENGTH, LabelState, Mention, ReportLabel
 
 _CARDIOMEGALY = "Cardiomegaly"
 _HEART_FAILURE = ("chf", "heart failure")
 _PRESENT = (LabelState.POSITIVE, LabelState.UNCERTAIN)
-_RANK = (LabelState.POSITIVE, LabelState.UNCERTAIN, LabelState.NEGATIVE)
 _TOLD = "CheXpert/"
 _STATES = {"Positive": LabelState.POSITIVE, "Negative": LabelState.NEGATIVE, "Uncertain": LabelState.UNCERTAIN}
 
@@ -67,7 +66,7 @@ def _votes(found: Sequence[Found]) -> dict[str, list[tuple[LabelState, Found]]]:
 
 def _decide(found: Sequence[Found], votes: Mapping[str, Sequence[tuple[LabelState, Found]]]) -> dict[str, LabelState]:
     said = {name: {state for state, _ in of_one} for name, of_one in votes.items()}
-    states = {name: next(state for state in _RANK if state in of_one) for name, of_one in said.items() if of_one}
+    states = {name: next(state for state in BY_STRENGTH if state in of_one) for name, of_one in said.items() if of_one}
     if not any(one.state in _PRESENT and one.category not in ("", SUPPORT_DEVICES) for one in found):
         states[NO_FINDING] = LabelState.POSITIVE
     return states

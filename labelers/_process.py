@@ -6,8 +6,6 @@ Report texts are patient data, so of the program's error output only words that 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 import shlex
@@ -21,6 +19,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
+from pipeline.base import provenance
 from pipeline.base.errors import CxrError
 from pipeline.base.interfaces import LabelerOptions
 from pipeline.base.reports import READ_SECTIONS
@@ -86,8 +85,7 @@ def missing(options: ProcessOptions, name: str, example: str) -> str | None:
 
 def digest(options: ProcessOptions, besides: Collection[str] = ()) -> str:
     """Names the options that decide the answers, all but `besides`; how many reports go at a time and how long they may take does not."""
-    decisive = options.model_dump(mode="json", exclude={"batch_reports", "timeout_s", *besides})
-    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+    return provenance.digest(options.model_dump(mode="json", exclude={"batch_reports", "timeout_s", *besides}))
 
 
 def version(options: ProcessOptions) -> str:

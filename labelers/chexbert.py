@@ -5,7 +5,6 @@ The network, its checkpoint and its tokenizer belong to `models/chexbert.py`. No
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache, partial
@@ -20,6 +19,7 @@ from pydantic import Field
 from pipeline.base.errors import InputError
 from pipeline.base.interfaces import LABELERS, LabelerOptions
 from pipeline.base.labels import STATES, LabeledReport, LabelState, ReportLabel
+from pipeline.base.provenance import digest, file_sha256
 from pipeline.base.reports import Report
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class ChexbertLabeler:
         for window in _windows(iter(reports), options.batch_size * WINDOW_BATCHES):
             texts = [text_of(report, options.sections) for report in window]
             make = partial(_read_texts, network, texts, options.batch_size)
-            key = _digest([identity, str(options.batch_size), *texts])
+            key = digest([identity, options.batch_size, *texts])
             kept = make() if work is None else memory.remembered(work / "chexbert", key, make)[0]
             yield from map(labeled, kept["probabilities"])
 
@@ -189,7 +189,7 @@ def _identity(options: ChexbertOptions) -> str:
     """Digest of everything but the texts that decides a label."""
     files = [path for path in (*_files(options), options.config) if path is not None]
     stamps = [(path, path.stat()) for path in files]
-    return _digest(
+    return digest(
         [VERSION, *options.sections, _precision(options), *(_file_digest(path, stat.st_mtime_ns, stat.st_size) for path, stat in stamps)]
     )
 
@@ -197,10 +197,4 @@ def _identity(options: ChexbertOptions) -> str:
 @lru_cache(maxsize=8)
 def _file_digest(path: Path, mtime_ns: int, size: int) -> str:
     """SHA-256 of a file; time and size tell a changed file from the one that was read."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def _digest(parts: Iterable[str]) -> str:
-    # Each part's own digest, so that no text can run into the next.
-    return hashlib.sha256(b"".join(hashlib.sha256(part.encode()).digest() for part in parts)).hexdigest()
+    return file_sha256(path)

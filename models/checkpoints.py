@@ -95,7 +95,7 @@ def _read_safetensors(path: Path) -> object:
     library, reader = importlib.import_module("safetensors"), importlib.import_module("safetensors.torch")
     try:
         return dict(reader.load_file(path))
-    except library.SafetensorError as error:
+    except (library.SafetensorError, OSError) as error:
         raise InputError(f"{path.name} is not a safetensors file", "check that it was copied whole") from error
 
 

@@ -141,11 +141,7 @@ def _softmax(loaded: Loaded, ids: Sequence[Sequence[int]]) -> npt.NDArray[np.flo
 
 
 def _read_state(path: Path) -> dict[str, Tensor]:
-    try:
-        state = checkpoints.read_state(path)
-    except OSError as error:
-        raise InputError(f"{path.name} cannot be read, or not to its end", "check that it was copied whole") from error
-    return {key: value for key, value in state.items() if not key.startswith(_UNREAD)}
+    return {key: value for key, value in checkpoints.read_state(path).items() if not key.startswith(_UNREAD)}
 
 
 def _config_of(state: Mapping[str, Tensor], name: str) -> BertConfig:

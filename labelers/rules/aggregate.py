@@ -11,9 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from pipeline.base.findings import NAMES, NO_FINDING, SUPPORT_DEVICES
-from pipeline.base.labels import ASIDES, CONTRADICTED, LabelState, Mention, ReportLabel
+from pipeline.base.labels import ASIDES, BY_STRENGTH, CONTRADICTED, LabelState, Mention, ReportLabel
 
-_RANK = (LabelState.POSITIVE, LabelState.UNCERTAIN, LabelState.NEGATIVE)
 _PRESENT = (LabelState.POSITIVE, LabelState.UNCERTAIN)
 _CONCLUSIONS = frozenset(("impression", "addendum"))
 _NORMAL_STUDY = "normal-study"
@@ -63,7 +62,7 @@ def _decide(name: str, indices: list[int], mentions: Sequence[Mention], can_conc
     is_denied = can_conclude and {mentions[index].state for index in indices if mentions[index].section in _CONCLUSIONS} == {
         LabelState.NEGATIVE
     }
-    state = LabelState.NEGATIVE if is_denied else next(rank for rank in _RANK if rank in states)
+    state = LabelState.NEGATIVE if is_denied else next(one for one in BY_STRENGTH if one in states)
     evidence = tuple(index for index in indices if mentions[index].state is state)
     return ReportLabel(name, state, evidence, _grade(state, [mentions[index].grade for index in evidence]))
 
@@ -76,9 +75,7 @@ def _grade(state: LabelState, grades: Collection[str | None]) -> str | None:
 
 def _imply(child: ReportLabel, parent: ReportLabel) -> ReportLabel:
     """A present child makes its parent at least as present; a denied child only fills a parent never mentioned."""
-    if child.state is LabelState.UNMENTIONED:
-        return parent
-    is_stronger = parent.state is LabelState.UNMENTIONED or _RANK.index(child.state) < _RANK.index(parent.state)
+    is_stronger = BY_STRENGTH.index(child.state) < BY_STRENGTH.index(parent.state)
     return replace(child, finding=parent.finding) if is_stronger else parent
 
 

@@ -49,5 +49,5 @@ def run(given: Given, settings: Settings) -> Audit:
         made = Home(Path(folder) / "home").create()
         home.fill(made, given)
         labelled, ranked = label.run(made, settings), rank.run(made, settings)
-        judged = cells.every(made, settings)
+        judged = cells.every(made)
     return Audit(judged, (*given.notes, *labelled.warnings, *ranked.warnings))

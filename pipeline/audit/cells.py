@@ -9,46 +9,40 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from pipeline import rank
 from pipeline.base.labels import STATES, LabelState, to_chexpert
-from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
 
 COLUMNS = ("item_id", "finding", "given_label", "p_positive", "label_quality_score", "is_label_issue", "rank", "reason")
 _KEY = ["image_id", "finding"]
 _JUDGED = [*_KEY, "p_positive", "label_quality_score", "is_label_issue", "rank", "reason"]
 _NUMBERS = {str(state): to_chexpert(state) for state in STATES}
-# Judges from `p_positive` alone, so that it judges every cell.
-_LEADER = "posterior_disagreement"
 
 
-def every(home: Home, settings: Settings) -> pd.DataFrame:
+def every(home: Home) -> pd.DataFrame:
     """All cells by rank: COLUMNS, and `given_target`, which is null where the label is masked out.
 
     Args:
-        home: with `labels` and `label_issues` of the settings; `label_issues` and the targets of masked labels are not kept.
-        settings: of the stages.
+        home: with `labels`, `label_issues` and `pred_probs`.
     """
     labels = home.read("labels").to_pandas()
     judged = home.read("label_issues", _JUDGED).to_pandas()
     both = labels.merge(judged, on=_KEY, how="left", suffixes=("_annotators", ""), validate="one_to_one")
     rest = both["rank"].isna()
     if rest.any():
-        both.loc[rest, _JUDGED[2:]] = _without_trial(both[rest], _fused(home, settings, labels))
+        both.loc[rest, _JUDGED[2:]] = _without_trial(both[rest], _fused(home, labels))
     return _ordered(both)
 
 
-def _fused(home: Home, settings: Settings, labels: pd.DataFrame) -> pd.Series[float]:
+def _fused(home: Home, labels: pd.DataFrame) -> pd.Series[float]:
     """`p_positive` of every cell without a verdict, from annotators and models; index: image_id and finding.
 
     What is fused does not depend on the side a label takes, so every masked label is put on trial as absent.
     """
     sided = labels["given_target"].where(labels["given_target"] != 0.5).fillna(0.0)
-    home.write("labels", pa.Table.from_pandas(labels.assign(given_target=sided), preserve_index=False))
-    rank.run(home, settings.model_copy(update={"rank": settings.rank.model_copy(update={"detectors": (_LEADER,)})}))
-    fused: pd.Series[float] = home.read("label_issues", [*_KEY, "p_positive"]).to_pandas().set_index(_KEY)["p_positive"]
+    tried, _ = rank.fused(home, labels.assign(given_target=sided))
+    fused: pd.Series[float] = tried.set_index(_KEY)["p_positive"]
     return fused
 
 

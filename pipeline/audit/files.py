@@ -1,6 +1,6 @@
 """Tables that an audit is given, read strictly: an id first, then a column a finding. Errors name file and line, never what stands there.
 
-Here belongs what a cell may hold. What scores mean as probabilities belongs to `scores.py`, what a table means to `tables.py`.
+Here belongs what a cell may hold. What scores mean as probabilities belongs to `scores.py`, which cells of which file count to `given.py`.
 """
 
 from __future__ import annotations

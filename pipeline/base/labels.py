@@ -17,6 +17,8 @@ class LabelState(StrEnum):
 
 
 STATES = tuple(LabelState)
+# Of several states of one finding the first in this order speaks (CheXpert's order of aggregation).
+BY_STRENGTH = (LabelState.POSITIVE, LabelState.UNCERTAIN, LabelState.NEGATIVE, LabelState.UNMENTIONED)
 _FROM_NUMBER = {1.0: LabelState.POSITIVE, 0.0: LabelState.NEGATIVE, -1.0: LabelState.UNCERTAIN}
 ASIDES = ("historical", "hypothetical")
 INDIRECT, CONTRADICTED = "indirect", "contradicted"

@@ -282,6 +282,18 @@ def atomic_bytes(path: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def require_writable(path: Path, kinds: Sequence[str]) -> None:
+    """Refuse a file that cannot be written before any work is done.
+
+    Raises:
+        InputError: its suffix is none of `kinds`, or its folder does not exist.
+    """
+    if kinds and path.suffix not in kinds:
+        raise InputError(f"{path.name} ends in none of {', '.join(kinds)}", f"name it {path.stem}{kinds[0]}")
+    if not path.parent.is_dir():
+        raise InputError(f"{path.parent} is not a folder", f"make it first: mkdir -p {path.parent}")
+
+
 @contextlib.contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
     """Turn the operating system's errors while writing into messages that name the remedy.

@@ -54,11 +54,10 @@ def audit(
 
 def _check(output: Path, html: Path | None, given: set[Path]) -> None:
     """Refuse a path that cannot be written before anything is judged."""
-    if output.suffix not in _KINDS:
-        raise InputError(f"{output.name} ends in none of {', '.join(_KINDS)}", f"name it {output.stem}.csv")
-    for path in (output, *((html,) if html else ())):
-        if not path.parent.is_dir():
-            raise InputError(f"{path.parent} is not a folder", f"make it first: mkdir -p {path.parent}")
+    from pipeline.base.storage import require_writable
+
+    for path, kinds in ((output, _KINDS), *(((html, ()),) if html else ())):
+        require_writable(path, kinds)
         if path.resolve() in given:
             raise InputError(f"{path.name} would replace a file that is read", "name another file")
 

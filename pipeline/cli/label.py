@@ -109,7 +109,8 @@ def _label(reports: str, output: Path, mentions: Path | None, labeler: str, opti
 
     if Path(reports).resolve() in {path.resolve() for path in (output, mentions, label_files.problems_path(output)) if path}:
         raise InputError("the labels would replace the reports", "name another file with -o")
-    plan = labelling.Plan(labeler, options, (), mentions is not None, output.with_name(f"{output.name}.work"))
+    work = output.with_name(f"{output.name}.work")
+    plan = labelling.Plan(labeler, options, (), mentions is not None, work)
     one = plan.reader()
     plan = plan.of(labelling.columns(chosen, one))
     jobs = _jobs(jobs, plan, bool(one.labeler.needs))
@@ -120,7 +121,7 @@ def _label(reports: str, output: Path, mentions: Path | None, labeler: str, opti
         console.print("\ninterrupted; nothing was written")
         raise typer.Exit(130) from None
     if one.labeler.needs:
-        shutil.rmtree(output.with_name(f"{output.name}.work"), ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
     _tell(told, output, time.perf_counter() - started)
 
 

@@ -9,12 +9,10 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from pipeline.base.labels import LabelState
+from pipeline.base.labels import BY_STRENGTH
 
 SAID = ["annotator", "finding", "state", "grade", "probabilities", "mention_ids", "evidence"]
 COLUMNS = ["image_id", *SAID]
-# Several reports of one study: a stated finding outweighs a hedged one, and that a denied one (CheXpert's order of aggregation).
-_STRENGTH = {LabelState.POSITIVE: 0, LabelState.UNCERTAIN: 1, LabelState.NEGATIVE: 2, LabelState.UNMENTIONED: 3}
 
 
 def broadcast(states: pd.DataFrame, reports: pd.DataFrame, films: pd.DataFrame, findings: Collection[str]) -> pd.DataFrame:
@@ -39,7 +37,7 @@ def one_a_study(paired: pd.DataFrame) -> pd.DataFrame:
     key = ["study_id", "annotator", "finding"]
     if not paired.duplicated(key).any():
         return paired
-    strength = paired["state"].map({str(state): rank for state, rank in _STRENGTH.items()})
+    strength = paired["state"].map({str(state): rank for rank, state in enumerate(BY_STRENGTH)})
     return paired.assign(_strength=strength).sort_values(["_strength", "report_id"], kind="stable").drop_duplicates(key)
 
 

@@ -13,7 +13,7 @@ from pipeline.base.errors import InputError
 from pipeline.base.headings import BODY
 from pipeline.base.reports import READ_SECTIONS, sections
 
-_IDS = ("report_id", "study_id")
+IDS = ("report_id", "study_id")
 _TEXTS = ("text", "report", "report_text")
 
 
@@ -52,7 +52,7 @@ class Columns:
             InputError: no column holds the text, or no other column holds the id.
         """
         names = [re.sub(r"[\W_]+", "_", name.strip().casefold()).strip("_") for name in header]
-        report_id = next((names.index(name) for name in _IDS if name in names), 0)
+        report_id = next((names.index(name) for name in IDS if name in names), 0)
         text = next((names.index(name) for name in _TEXTS if name in names), None)
         parts = tuple((at, made) for at, name in enumerate(names) if at != report_id and (made := heading(name)))
         if text == report_id or (text is None and not any(_is_read(made) for _, made in parts)):

@@ -48,13 +48,15 @@ def write(found: Iterable[Given | BadRow], plan: Plan, to: Path, mentions: Path 
         HomeError: the disk is full or cannot be written.
         LabelerError: the labeler crashed. Nothing is written then.
     """
-    from pipeline.base.storage import disk_errors
+    from pipeline.base.storage import disk_errors, require_writable
 
-    _check(to, (".csv", ".parquet"))
+    require_writable(to, (".csv", ".parquet"))
+    if mentions:
+        require_writable(mentions, (".parquet",))
     if mentions and mentions.resolve() == to.resolve():
         raise InputError("the mentions would replace the labels", "name another file with --mentions")
     told = Told()
-    wanted = (to, problems_path(to), *((_check(mentions, (".parquet",)),) if mentions else ()))
+    wanted = (to, problems_path(to), *((mentions,) if mentions else ()))
     with disk_errors(to.parent), whole(wanted) as paths, ExitStack() as stack:
         labels = stack.enter_context(closing((_CsvLabels if to.suffix == ".csv" else _ParquetLabels)(paths[0], plan.findings)))
         problems = stack.enter_context(closing(_Problems(paths[1])))
@@ -83,14 +85,6 @@ def whole(wanted: Sequence[Path]) -> Iterator[list[Path]]:
     finally:
         for temporary in made:
             temporary.unlink(missing_ok=True)
-
-
-def _check(path: Path, kinds: tuple[str, ...]) -> Path:
-    if path.suffix not in kinds:
-        raise InputError(f"{path.name} ends in none of {', '.join(kinds)}", f"name it {path.stem}{kinds[0]}")
-    if not path.parent.is_dir():
-        raise InputError(f"{path.parent} is not a folder", f"make it first: mkdir -p {path.parent}")
-    return path
 
 
 def _sift(found: Iterable[Given | BadRow], told: Told, problems: _Problems) -> Iterator[Given]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipeline.base.labels import STATES, LabelState, Mention
+from pipeline.base.labels import STATES, LabelState
 from pipeline.base.reports import Report
 from pipeline.label import reading
 from pipeline.label.contingency import NEGATIVE, POSITIVE, Codes
@@ -52,10 +52,6 @@ def explain(parted: Sequence[Parting], reports: Iterable[Given | BadRow]) -> tup
             if label.finding in wanted[report.report_id]:
                 mentions = [read.mentions[index] for index in label.evidence]
                 mentions = mentions or [one for one in read.mentions if one.finding == label.finding]
-                sentences[report.report_id, label.finding] = _sentences(report.text, mentions)
+                spans = dict.fromkeys((one.sentence_start, one.sentence_end) for one in mentions)
+                sentences[report.report_id, label.finding] = reading.joined(report.text, spans)
     return tuple(replace(one, sentence=sentences.get((one.report_id, one.finding), "")) for one in parted)
-
-
-def _sentences(text: str, mentions: Sequence[Mention]) -> str:
-    spans = dict.fromkeys((one.sentence_start, one.sentence_end) for one in mentions)
-    return " … ".join(" ".join(text[start:end].split()) for start, end in spans)

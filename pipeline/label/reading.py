@@ -175,8 +175,12 @@ def _state_rows(report: Report, name: str, read: LabeledReport, mention_ids: lis
 def quote(text: str, mentions: list[Mention]) -> str | None:
     """The sentences of the first mentions, on one line, shortened around the finding's own words; None without mentions."""
     spans = list(dict.fromkeys(_window(mention) for mention in mentions))[:_EVIDENCE_MENTIONS]
-    pieces = [" ".join(text[start:end].split()) for start, end in spans]
-    return " … ".join(pieces) if pieces else None
+    return joined(text, spans) or None
+
+
+def joined(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Pieces of a text on one line."""
+    return " … ".join(" ".join(text[start:end].split()) for start, end in spans)
 
 
 def _window(mention: Mention) -> tuple[int, int]:

@@ -16,11 +16,11 @@ import pandas as pd
 from pipeline.base.errors import InputError
 from pipeline.base.findings import canonical, find
 from pipeline.base.labels import STATES, LabelState, from_chexpert
+from pipeline.label.given import IDS
 
 UNSETTLED = -1
 _SILENT = STATES.index(LabelState.UNMENTIONED)
 _LONG = {"finding", "state"}
-_IDS = ("report_id", "study_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def read(path: Path) -> States:
     """
     frame = _frame(path)
     names = [name.strip().casefold() for name in frame.columns]
-    key = next((names.index(name) for name in _IDS if name in names), 0)
+    key = next((names.index(name) for name in IDS if name in names), 0)
     ids = frame.iloc[:, key].str.strip()
     if (ids == "").any():
         raise InputError(f"{path.name}: row {int((ids == '').argmax()) + 2} has no report id", "name the report or remove the row")

@@ -28,15 +28,24 @@ def run(home: Home, settings: Settings) -> StageResult:
         raise SettingsError("rank.detectors is empty", f"choose among: {', '.join(DETECTORS.names())}")
     detectors = {name: DETECTORS.get(name) for name in settings.rank.detectors}
     annotations = home.read("annotations", _ANNOTATIONS).to_pandas()
-    tried = cells.with_model(
-        cells.on_trial(home.read("labels", _LABELS).to_pandas()), home.read("pred_probs", [*cells.KEY, "model", "pred_prob"]).to_pandas()
-    )
-    fused, unskilled = with_fusion(cells.with_opposition(tried, annotations))
-    judged = merge.judge(_heard(fused, unskilled), detectors)
-    ranked = merge.order(judged.cells.assign(pred_prob=fused["pred_prob"]), settings.rank.max_issue_share)
+    tried, unskilled = fused(home, home.read("labels", _LABELS).to_pandas())
+    doubted = cells.with_opposition(tried, annotations)
+    judged = merge.judge(_heard(doubted, unskilled), detectors)
+    ranked = merge.order(judged.cells.assign(pred_prob=doubted["pred_prob"]), settings.rank.max_issue_share)
     ranked = ranked.assign(reason=reasons.reasons(ranked, annotations))
     home.write("label_issues", _arrow(ranked))
     return _result(judged, ranked, unskilled)
+
+
+def fused(home: Home, labels: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Cells on trial with `p_positive` from annotators and models; and the modelled findings whose models show no skill.
+
+    Args:
+        home: with `pred_probs`.
+        labels: table `labels`.
+    """
+    opinions = home.read("pred_probs", [*cells.KEY, "model", "pred_prob"]).to_pandas()
+    return with_fusion(cells.with_model(cells.on_trial(labels), opinions))
 
 
 def with_fusion(tried: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -44,16 +53,15 @@ def with_fusion(tried: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     p_positive = pd.Series(np.nan, tried.index)
     unskilled = []
     for finding, part in tried.groupby("finding", sort=True, observed=True):
-        fused, skill = fusion.fuse(part["p_annotators"].to_numpy(np.float64), part["model_score"].to_numpy(np.float64))
-        p_positive.loc[part.index] = fused
+        p_positive.loc[part.index], skill = fusion.fuse(part["p_annotators"].to_numpy(np.float64), part["model_score"].to_numpy(np.float64))
         if part["model_score"].notna().any() and not skill.is_heard:
             unskilled.append(str(finding))
     return tried.assign(p_positive=p_positive), unskilled
 
 
-def _heard(fused: pd.DataFrame, unskilled: list[str]) -> pd.DataFrame:
+def _heard(doubted: pd.DataFrame, unskilled: list[str]) -> pd.DataFrame:
     """Cells as detectors see them: a model without measurable skill on a finding is not heard on it."""
-    return fused.assign(pred_prob=fused["pred_prob"].mask(fused["finding"].isin(unskilled)))
+    return doubted.assign(pred_prob=doubted["pred_prob"].mask(doubted["finding"].isin(unskilled)))
 
 
 def _arrow(ranked: pd.DataFrame) -> pa.Table:

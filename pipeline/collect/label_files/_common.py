@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pipeline.base.interfaces import TextTable
-from pipeline.base.labels import LabelState, from_chexpert
+from pipeline.base.labels import BY_STRENGTH, LabelState, from_chexpert
 
 FEWEST_FINDINGS = 2
-_STRENGTH = {LabelState.POSITIVE: 3, LabelState.UNCERTAIN: 2, LabelState.NEGATIVE: 1, LabelState.UNMENTIONED: 0}
 _SEEN: dict[str, LabelState] = {}
 
 
@@ -18,7 +17,7 @@ def strongest(pairs: Iterable[tuple[str, LabelState]]) -> dict[str, LabelState]:
     """One state a finding; of several columns of one finding (rib and clavicle fracture) the strongest speaks."""
     found: dict[str, LabelState] = {}
     for finding, state in pairs:
-        if finding not in found or _STRENGTH[state] > _STRENGTH[found[finding]]:
+        if finding not in found or BY_STRENGTH.index(state) < BY_STRENGTH.index(found[finding]):
             found[finding] = state
     return found
 
