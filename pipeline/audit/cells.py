@@ -28,7 +28,7 @@ def every(home: Home) -> pd.DataFrame:
     """
     labels = home.read("labels").to_pandas()
     judged = home.read("label_issues", _JUDGED).to_pandas()
-    both = labels.merge(judged, on=_KEY, how="left", suffixes=("_annotators", ""), validate="one_to_one")
+    both = labels.merge(judged, on=_KEY, how="left", suffixes=("_settled", ""), validate="one_to_one")
     rest = both["rank"].isna()
     if rest.any():
         both.loc[rest, _JUDGED[2:]] = _without_trial(both[rest], _fused(home, labels))
@@ -49,7 +49,7 @@ def _fused(home: Home, labels: pd.DataFrame) -> pd.Series[float]:
 def _without_trial(rest: pd.DataFrame, fused: pd.Series[float]) -> pd.DataFrame:
     """The columns that `rank` would have given, for cells it does not judge: settled by a verdict, or masked."""
     everywhere = fused.reindex(pd.MultiIndex.from_frame(rest[_KEY])).to_numpy(np.float64)
-    p_positive = np.where(rest["verdict"].notna(), rest["p_positive_annotators"], everywhere)
+    p_positive = np.where(rest["verdict"].notna(), rest["p_positive_settled"], everywhere)
     target = rest["given_target"].fillna(0.5).to_numpy(np.float64)
     is_refuted = ((rest["verdict"] == LabelState.POSITIVE) & (target < 0.5)) | ((rest["verdict"] == LabelState.NEGATIVE) & (target > 0.5))
     quality = 1 - np.abs(target - p_positive)

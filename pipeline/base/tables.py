@@ -293,6 +293,7 @@ TABLES: tuple[Table, ...] = (
             _c("state", STRING, "Reconciled state.", values=STATE_VALUES),
             _c("decided_by", STRING, "verdict, annotators, or nobody.", values=("verdict", "annotators", "nobody")),
             _c("p_positive", FLOAT, "Posterior probability that the finding is present."),
+            _c("p_annotators", FLOAT, "The same from annotators alone, before any verdict."),
             _c("n_annotators", pa.int32(), "Annotators that were asked."),
             _c("is_conflict", BOOL, "Whether one annotator says POSITIVE and another NEGATIVE."),
             _c("verdict", STRING, "A reviewer's verdict, else null.", null=True, values=("POSITIVE", "NEGATIVE", "UNCERTAIN")),

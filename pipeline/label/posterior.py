@@ -1,9 +1,19 @@
-"""Truth behind several annotators: two latent classes and a four-state emission table for each annotator.
+"""Truth behind several annotators: a panel's majority, how plain each film is, what its report says, and how each annotator puts it.
 
-Dawid and Skene (1979, Applied Statistics 28:20) with silence as an answer of its own: an annotator that was asked and said
-nothing tells something, one that was never asked tells nothing. Fitted by MAP-EM under Dirichlet and Beta priors, without which one
-or two annotators would identify nothing. Films are counted by their pattern of states, so the cost does not grow with the archive.
-Annotators are taken as independent given the truth; `priors.toml` says what is done where they are not.
+A finding is present where most of a panel of five radiologists would call it, the usual reference standard (CheXpert, Irvin et al. 2019,
+section 5). Films differ in how plain the finding is: a radiologist calls it with probability Phi(theta), and theta has one distribution
+over films (latent trait model of rating agreement, Uebersax and Grove 1993, Biometrics 49:823). So readers who err on the same hard film
+are not taken for independent witnesses, as two bare classes (Dawid and Skene 1979, Applied Statistics 28:20) would take them.
+
+- A reader perceives the finding or not, with Phi(theta), and emits one of four states from a table over what was perceived.
+- A report was written by one more radiologist, who perceives with Phi(theta) too and writes one of four states. Labelers, and labels
+  published from reports, read that state, each with errors of its own. So any number of them together never tells more than the report.
+- Silence is a state like the others: who was asked and said nothing tells something, who was never asked tells nothing.
+- Who was asked may tell something too, as films are chosen for readers: each set of annotators that was asked has its own distribution
+  of theta, pulled towards the common one.
+
+Fitted by MAP-EM in closed form on a grid of theta, under the Dirichlet priors of `priors.py`, without which one or two annotators would
+identify nothing. Films are counted by their pattern of states, so the cost does not grow with the archive.
 """
 
 from __future__ import annotations
@@ -15,11 +25,14 @@ import numpy.typing as npt
 
 from pipeline.base.labels import STATES
 from pipeline.label.matrix import MISSING, Codes
-from pipeline.label.priors import Priors
+from pipeline.label.priors import CALLED, MAJORITY, Priors, read_as
 
 Floats = npt.NDArray[np.float64]
-_MAX_ITERATIONS = 2000
-_TOLERANCE = 1e-10
+Ints = npt.NDArray[np.int64]
+_MAX_ITERATIONS = 1000
+_TOLERANCE = 1e-7
+# Pseudo-films that pull the distribution of one set of annotators towards the common one.
+_SET = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +56,52 @@ class Posterior:
         return np.asarray(joint[:, 1] / joint.sum(axis=1))
 
 
+@dataclass(frozen=True, slots=True)
+class _Patterns:
+    """Distinct rows of states.
+
+    Attributes:
+        readers: one-hot, shape (patterns, readers, 4); who was not asked is all zeros and so says nothing.
+        texts: the same of annotators that read the report.
+        weights: films of each pattern; 0 where nobody was asked.
+        asked: the set of annotators that was asked, as a number, shape (patterns,).
+        which: pattern of each film, shape (n,).
+    """
+
+    readers: Floats
+    texts: Floats
+    weights: Floats
+    asked: Ints
+    which: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """What EM estimates.
+
+    Attributes:
+        readers: P(state | perceived), shape (readers, 2, 4).
+        report: P(report's state | perceived), shape (2, 4).
+        slips: how often each annotator that read the report makes a state of its own of it, shape (texts,).
+        common: distribution of theta over all films, shape (grid,).
+        sets: and within each set of annotators that was asked, shape (sets, grid).
+    """
+
+    readers: Floats
+    report: Floats
+    slips: Floats
+    common: Floats
+    sets: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """Posterior of each pattern: theta, shape (patterns, grid); what the report's author perceived and wrote, shape (patterns, 2, 4)."""
+
+    theta: Floats
+    written: Floats
+
+
 def fit(codes: Codes, priors: Priors) -> Posterior:
     """Fit one finding.
 
@@ -50,44 +109,97 @@ def fit(codes: Codes, priors: Priors) -> Posterior:
         codes: shape (n, annotators): position in `labels.STATES`, or MISSING. Rows without any annotator get the prevalence.
         priors: of the finding, for the same annotators.
     """
-    patterns, which, counts = _patterns(codes)
-    is_asked = (patterns != MISSING).any(axis=1)
-    weights = np.where(is_asked, counts, 0).astype(np.float64)
-    given = _one_hot(patterns)
-    emission, prevalence = _normalise(priors.emission), float(priors.prevalence[1] / priors.prevalence.sum())
-    present = _expect(given, emission, prevalence)
+    patterns = _patterns(codes, priors.is_reader)
+    tables = _start(priors, int(patterns.asked.max(initial=0)) + 1)
+    found = _expect(patterns, tables, priors)
     for _ in range(_MAX_ITERATIONS):
-        by_truth = weights[:, None] * np.stack([1 - present, present], axis=1)
-        emission = _normalise(priors.emission + np.einsum("pt,pas->ats", by_truth, given))
-        counted = by_truth.sum(axis=0) + priors.prevalence
-        prevalence = float(counted[1] / counted.sum())
-        before, present = present, _expect(given, emission, prevalence)
-        if np.abs(present - before).max(initial=0.0) < _TOLERANCE:
+        tables = _maximise(patterns, tables, found, priors)
+        before, found = found, _expect(patterns, tables, priors)
+        if np.abs(found.theta - before.theta).max(initial=0.0) < _TOLERANCE:
             break
-    return Posterior(present[which], prevalence, emission)
+    p_positive = found.theta @ MAJORITY[1]
+    return Posterior(p_positive[patterns.which], float(tables.common @ MAJORITY[1]), _by_truth(tables, priors))
 
 
-def _patterns(codes: Codes) -> tuple[Codes, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Distinct rows, the row each film has, and how many films have it."""
+def _patterns(codes: Codes, is_reader: npt.NDArray[np.bool_]) -> _Patterns:
+    first, which, counts = _distinct(codes)
+    rows = codes[first]
+    _, asked, _ = _distinct(np.asarray(rows != MISSING, np.int8))
+    given = np.asarray(rows[:, :, None] == np.arange(len(STATES))[None, None, :], np.float64)
+    weights = np.where((rows != MISSING).any(axis=1), counts, 0).astype(np.float64)
+    return _Patterns(given[:, is_reader], given[:, ~is_reader], weights, asked, which)
+
+
+def _distinct(codes: Codes) -> tuple[Ints, Ints, Ints]:
+    """First row of each distinct one, the distinct row of each row, and how often it occurs."""
     number = np.zeros(len(codes), np.int64)
     for column in codes.T:
         # Renumbered after each annotator, so that any number of annotators fits 64 bits.
         _, number = np.unique(number * (len(STATES) + 1) + column + 1, return_inverse=True)
     _, first, which, counts = np.unique(number, return_index=True, return_inverse=True, return_counts=True)
-    return codes[first], which, counts
-
-
-def _one_hot(patterns: Codes) -> Floats:
-    """Shape (patterns, annotators, 4); a missing annotator is all zeros and so says nothing."""
-    return np.asarray(patterns[:, :, None] == np.arange(len(STATES))[None, None, :], np.float64)
+    return first, which, counts
 
 
 def _normalise(counts: Floats) -> Floats:
     return np.asarray(counts / counts.sum(axis=-1, keepdims=True))
 
 
-def _expect(given: Floats, emission: Floats, prevalence: float) -> Floats:
-    """P(present | pattern), shape (patterns,)."""
-    evidence = np.einsum("pas,ats->pt", given, np.log(emission))
-    log_odds = np.log(prevalence) - np.log1p(-prevalence) + evidence[:, 1] - evidence[:, 0]
-    return np.asarray(1 / (1 + np.exp(-log_odds)))
+def _start(priors: Priors, sets: int) -> _Tables:
+    common = _normalise(priors.theta)
+    slips = priors.slips[:, 0] / priors.slips.sum(axis=1)
+    return _Tables(_normalise(priors.readers), _normalise(priors.report), slips, common, np.tile(common, (sets, 1)))
+
+
+def _expect(patterns: _Patterns, tables: _Tables, priors: Priors) -> _Expected:
+    """E-step."""
+    seen = np.einsum("prs,rsg->pg", patterns.readers, np.log(_at_theta(tables.readers)))
+    # P(texts, report's state | perceived), shape (patterns, 2, 4)
+    written = tables.report * np.exp(np.einsum("pas,aws->pw", patterns.texts, np.log(read_as(tables.slips, priors.usual))))[:, None, :]
+    perceived = written.sum(axis=2)
+    theta = _normalise(tables.sets[patterns.asked] * np.exp(seen - seen.max(axis=1, keepdims=True)) * (perceived @ CALLED))
+    by_author = perceived * ((theta / (perceived @ CALLED)) @ CALLED.T)
+    return _Expected(theta, written / perceived[:, :, None] * by_author[:, :, None])
+
+
+def _at_theta(tables: Floats) -> Floats:
+    """P(state | theta), shape (..., 4, grid), from tables over what was perceived, shape (..., 2, 4)."""
+    return np.asarray(np.einsum("...zs,zg->...sg", tables, CALLED))
+
+
+def _maximise(patterns: _Patterns, tables: _Tables, found: _Expected, priors: Priors) -> _Tables:
+    """M-step: every distribution is its pseudo-counts and expected counts, normalised."""
+    films = patterns.weights[:, None] * found.theta
+    is_texted = patterns.texts.any(axis=(1, 2))
+    written = (patterns.weights * is_texted)[:, None, None] * found.written
+    sets = np.zeros_like(tables.sets)
+    np.add.at(sets, patterns.asked, films)
+    common = _normalise(priors.theta + films.sum(axis=0))
+    return _Tables(
+        _normalise(priors.readers + _perceived(patterns.readers, films, tables.readers)),
+        _normalise(priors.report + written.sum(axis=0)),
+        _slips(np.einsum("pw,pas->aws", written.sum(axis=1), patterns.texts), tables, priors),
+        common,
+        _normalise(sets + _SET * common),
+    )
+
+
+def _slips(films: Floats, tables: _Tables, priors: Priors) -> Floats:
+    """Slips of each annotator, from expected films by the report's state and what it made of it, shape (texts, 4, 4)."""
+    by_slip = tables.slips[:, None, None] * priors.usual[:, None, :] / read_as(tables.slips, priors.usual)
+    slipped = (films * by_slip).sum(axis=(1, 2)) + priors.slips[:, 0]
+    return np.asarray(slipped / (films.sum(axis=(1, 2)) + priors.slips.sum(axis=1)))
+
+
+def _perceived(given: Floats, films: Floats, tables: Floats) -> Floats:
+    """Expected films by what each reader perceived and said, shape (readers, 2, 4)."""
+    at_theta = np.einsum("prs,pg->rsg", given, films) / _at_theta(tables)
+    return np.asarray(tables * np.einsum("rsg,zg->rzs", at_theta, CALLED))
+
+
+def _by_truth(tables: _Tables, priors: Priors) -> Floats:
+    """P(state | truth) of every annotator, shape (annotators, 2, 4)."""
+    called = _normalise(MAJORITY * tables.common) @ CALLED.T  # P(perceived | truth)
+    made = np.empty((len(priors.is_reader), 2, len(STATES)))
+    made[priors.is_reader] = called @ tables.readers
+    made[~priors.is_reader] = called @ tables.report @ read_as(tables.slips, priors.usual)
+    return made

@@ -15,16 +15,23 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from scipy.special import ndtr
+from scipy.stats import binom
 
 from pipeline.base.errors import SettingsError
-from pipeline.base.interfaces import READER, is_film_reader
+from pipeline.base.interfaces import is_film_reader
 from pipeline.base.labels import STATES
-from pipeline.label.matrix import NEGATIVE, POSITIVE, UNCERTAIN, Codes
+from pipeline.label.matrix import MISSING, NEGATIVE, POSITIVE, UNCERTAIN, UNMENTIONED, Codes
 
 Floats = npt.NDArray[np.float64]
 FILE = Path(__file__).with_name("priors.toml")
 _FLOOR = 1e-4
 _SILENCE = 0.5
+# Theta is the probit of the share of radiologists who would call a film.
+GRID: Floats = np.linspace(-8, 8, 65)
+CALLED: Floats = np.stack([ndtr(-GRID), ndtr(GRID)])
+# Not called and called by three or more of five radiologists.
+MAJORITY: Floats = np.stack([binom.cdf(2, 5, CALLED[1]), binom.sf(2, 5, CALLED[1])])
 
 
 class _Entry(BaseModel):
@@ -52,7 +59,6 @@ class Kind(Worth):
 
     prefix: str
     strength: float = Field(gt=0)
-    share: float = Field(ge=0)
     findings: dict[str, dict[str, float]] = {}
 
     def worth(self, finding: str) -> Worth:
@@ -61,11 +67,31 @@ class Kind(Worth):
         return Worth.model_validate(common | self.findings.get(finding, {}))
 
 
+class Reader(_Entry):
+    """Radiologists who look at the film.
+
+    Attributes:
+        slip: how often a reader records something else than what was perceived.
+        strength: pseudo-counts of that for each reader and perception.
+        theta_sd: spread over films of theta, the probit of the share of radiologists who would call the finding.
+    """
+
+    slip: float = Field(gt=0, lt=0.5)
+    strength: float = Field(gt=0)
+    theta_sd: float = Field(gt=0)
+
+
+class Labeler(_Entry):
+    """Annotators that read the report: how often they make another state of it, and pseudo-counts of that for each state."""
+
+    slip: float = Field(gt=0, lt=0.5)
+    strength: float = Field(gt=0)
+
+
 class Prevalence(_Entry):
-    """Beta prior of the prevalence: pseudo-films, further ones as a share of the films asked about, and the mean of an unseen finding."""
+    """Prior of the prevalence: pseudo-films, and the mean of an unseen finding."""
 
     strength: float = Field(gt=0)
-    share: float = Field(ge=0)
     mean: float = Field(gt=0, lt=1)
 
 
@@ -73,7 +99,10 @@ class PriorFile(_Entry):
     """The whole file."""
 
     reader_error: float = Field(gt=0, lt=0.5)
+    share: float = Field(ge=0)
     prevalence: Prevalence
+    reader: Reader
+    labeler: Labeler
     annotator: tuple[Kind, ...]
 
     def of(self, finding: str, annotators: tuple[str, ...], codes: Codes) -> Priors:
@@ -81,36 +110,115 @@ class PriorFile(_Entry):
 
         Args:
             finding: the finding.
-            annotators: their names; the longest matching prefix wins.
+            annotators: their names; the longest matching prefix wins, readers apart.
             codes: their states, shape (n, annotators).
         """
-        kinds = [self._kind(annotator) for annotator in annotators]
-        made = [_tables(kind.worth(finding), frequencies(column), self.prevalence) for kind, column in zip(kinds, codes.T, strict=True)]
-        asked = (codes >= 0).sum(axis=0)
-        guesses = np.array([prevalence for _, prevalence in made])
-        mean = float(np.average(guesses, weights=asked)) if asked.sum() else self.prevalence.mean
-        classes = np.array([1 - mean, mean])
-        weight = [kind.strength + kind.share * n * classes[:, None] for kind, n in zip(kinds, asked, strict=True)]
-        emission = [factor * table for factor, (table, _) in zip(weight, made, strict=True)]
-        films = self.prevalence.strength + self.prevalence.share * int((codes >= 0).any(axis=1).sum())
-        return Priors(films * classes, np.array(emission).reshape(len(annotators), 2, len(STATES)))
+        is_reader = np.array([is_film_reader(annotator) for annotator in annotators], bool)
+        asked = codes != MISSING
+        n_unread = int((asked.any(axis=1) & ~asked[:, is_reader].any(axis=1)).sum())
+        mean = self._prevalence(finding, annotators, codes)
+        theta = _theta(mean, self.reader.theta_sd)
+        readers = [_recorded(self.reader.slip, frequencies(column)) for column in codes[:, is_reader].T]
+        texts = [frequencies(column) for column in codes[:, ~is_reader].T]
+        return Priors(
+            theta=(self.prevalence.strength + self.share * n_unread) * theta,
+            readers=self.reader.strength * np.array(readers).reshape(-1, 2, len(STATES)),
+            report=self._report(finding, annotators, codes, theta, n_unread),
+            slips=np.tile(self.labeler.strength * np.array([self.labeler.slip, 1 - self.labeler.slip]), (len(texts), 1)),
+            usual=_normalise(np.array(texts).reshape(-1, len(STATES))),
+            is_reader=is_reader,
+        )
+
+    def _report(self, finding: str, annotators: tuple[str, ...], codes: Codes, theta: Floats, n_unread: int) -> Floats:
+        """What a report says by what its author perceived, shape (2, 4), so that states by truth come out at their usual worth."""
+        kinds = [
+            (self._kind(annotator), frequencies(column))
+            for annotator, column in zip(annotators, codes.T, strict=True)
+            if not is_film_reader(annotator)
+        ]
+        if not kinds:
+            return np.ones((2, len(STATES)))
+        weights = np.array([counts.sum() + 1 for _, counts in kinds])
+        read = read_as(np.full(len(kinds), self.labeler.slip), _normalise(np.array([counts for _, counts in kinds])))
+        by_truth = [_tables(kind.worth(finding), counts, self.prevalence)[0] for kind, counts in kinds]
+        made = np.array(by_truth) @ np.linalg.inv(read)
+        called = _normalise(MAJORITY * theta) @ CALLED.T  # P(perceived | truth)
+        perceived = theta @ CALLED.T
+        written = np.linalg.solve(called, np.average(made, axis=0, weights=weights))
+        strength = float(np.average([kind.strength for kind, _ in kinds], weights=weights))
+        return (strength + self.share * n_unread * perceived[:, None]) * _normalise(np.maximum(written, 0.0))
+
+    def _prevalence(self, finding: str, annotators: tuple[str, ...], codes: Codes) -> float:
+        """What the annotators' states, at their usual worth, say of the prevalence; readers at the share they call."""
+        guesses, asked = [], []
+        for annotator, column in zip(annotators, codes.T, strict=True):
+            counts = frequencies(column)
+            if is_film_reader(annotator):
+                called, usual = float(counts[POSITIVE]), self.prevalence
+                guesses.append((called + usual.strength * usual.mean) / (counts.sum() + usual.strength))
+            else:
+                guesses.append(_tables(self._kind(annotator).worth(finding), counts, self.prevalence)[1])
+            asked.append(counts.sum())
+        return float(np.average(guesses, weights=asked)) if sum(asked) else self.prevalence.mean
 
     def _kind(self, annotator: str) -> Kind:
-        name = READER if is_film_reader(annotator) else annotator
-        return max((kind for kind in self.annotator if name.startswith(kind.prefix)), key=lambda kind: len(kind.prefix))
+        return max((kind for kind in self.annotator if annotator.startswith(kind.prefix)), key=lambda kind: len(kind.prefix))
 
 
 @dataclass(frozen=True, slots=True)
 class Priors:
-    """Pseudo-counts of one finding.
+    """Pseudo-counts of one finding; states as `labels.STATES`.
 
     Attributes:
-        prevalence: Beta prior of the prevalence (absent, present), shape (2,).
-        emission: Dirichlet priors of P(state | truth), shape (annotators, 2, 4): truth absent, present; states as `labels.STATES`.
+        theta: films over the grid of theta, shape (grid,).
+        readers: states of each reader by what was perceived (no, yes), shape (readers, 2, 4).
+        report: states of a report by what its author perceived, shape (2, 4).
+        slips: of each other annotator, slips and faithful readings of the report, shape (others, 2).
+        usual: share of each state among what such an annotator says, shape (others, 4).
+        is_reader: which annotators are readers, shape (annotators,).
     """
 
-    prevalence: Floats
-    emission: Floats
+    theta: Floats
+    readers: Floats
+    report: Floats
+    slips: Floats
+    usual: Floats
+    is_reader: npt.NDArray[np.bool_]
+
+
+def _theta(prevalence: float, spread: float) -> Floats:
+    """A normal distribution on the grid, under which the finding is present in this share of films."""
+    from scipy.optimize import brentq
+
+    def weights(mean: float) -> Floats:
+        density = np.exp(-0.5 * ((GRID - mean) / spread) ** 2)
+        return np.asarray(density / density.sum())
+
+    reach = 4 * spread
+    low, high = (float(weights(mean) @ MAJORITY[1]) for mean in (-reach, reach))
+    mean = brentq(lambda at: float(weights(at) @ MAJORITY[1]) - np.clip(prevalence, low, high), -reach, reach, xtol=1e-9)
+    return weights(float(mean))
+
+
+def read_as(slips: Floats, usual: Floats) -> Floats:
+    """P(state | report's state), shape (texts, 4, 4): that state, or by a slip any, as often as the annotator gives them.
+
+    Args:
+        slips: shape (texts,).
+        usual: share of each state among what an annotator says, shape (texts, 4).
+    """
+    return np.asarray((1 - slips)[:, None, None] * np.eye(len(STATES)) + (slips[:, None] * usual)[:, None, :])
+
+
+def _recorded(slip: float, counts: Floats) -> Floats:
+    """What a reader records by what was perceived, shape (2, 4): hedges alike, denial or silence in the reader's own way."""
+    hedged = counts[UNCERTAIN] / max(float(counts.sum()), 1.0)
+    silent = np.zeros(len(STATES))
+    silent[[NEGATIVE, UNMENTIONED]] = _normalise(counts[[NEGATIVE, UNMENTIONED]])
+    called = np.eye(len(STATES))[POSITIVE]
+    hedge = np.eye(len(STATES))[UNCERTAIN]
+    table = np.stack([(1 - slip) * silent + slip * called, slip * silent + (1 - slip) * called])
+    return _normalise((1 - hedged) * table + hedged * hedge)
 
 
 def frequencies(column: Codes) -> Floats:
@@ -136,8 +244,9 @@ def _tables(worth: Worth, counts: Floats, prevalence: Prevalence) -> tuple[Float
 
 
 def _normalise(counts: Floats) -> Floats:
-    floored = counts + _FLOOR * max(float(counts.sum()), 1.0)
-    return np.asarray(floored / floored.sum())
+    """Distributions along the last axis, without zeros."""
+    floored = counts + _FLOOR * np.maximum(counts.sum(axis=-1, keepdims=True), 1e-300)
+    return np.asarray(floored / floored.sum(axis=-1, keepdims=True))
 
 
 @cache

@@ -60,6 +60,7 @@ def label_rows(
             "state": merged.state,
             "decided_by": merged.decided_by,
             "p_positive": merged.p_positive,
+            "p_annotators": p_positive,
             "n_annotators": matrix.asked.sum(axis=1),
             "is_conflict": conflicts(matrix),
             "verdict": verdicts,

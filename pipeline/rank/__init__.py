@@ -13,7 +13,7 @@ from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
 from pipeline.rank import cells, fusion, merge, plots, reasons
 
-_LABELS = ["image_id", "finding", "given_label", "given_annotator", "p_positive", "verdict", "given_target"]
+_LABELS = ["image_id", "finding", "given_label", "given_annotator", "p_positive", "p_annotators", "verdict", "given_target"]
 _ANNOTATIONS = ["image_id", "finding", "annotator", "state", "evidence"]
 
 
@@ -38,25 +38,22 @@ def run(home: Home, settings: Settings) -> StageResult:
 
 
 def fused(home: Home, labels: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Cells on trial with `p_positive` from annotators and models; and the modelled findings whose models show no skill.
+    """Cells on trial with `p_positive` from annotators and models, told by verdicts; and the findings whose models show no skill.
 
     Args:
         home: with `pred_probs`.
         labels: table `labels`.
     """
     opinions = home.read("pred_probs", [*cells.KEY, "model", "pred_prob"]).to_pandas()
-    return with_fusion(cells.with_model(cells.on_trial(labels), opinions))
-
-
-def with_fusion(tried: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Add `p_positive` from annotators and models together; and name the modelled findings whose models show no skill."""
-    p_positive = pd.Series(np.nan, tried.index)
+    known = cells.with_model(cells.sided(labels), opinions)
+    p_positive = pd.Series(np.nan, known.index)
     unskilled = []
-    for finding, part in tried.groupby("finding", sort=True, observed=True):
-        p_positive.loc[part.index], skill = fusion.fuse(part["p_annotators"].to_numpy(np.float64), part["model_score"].to_numpy(np.float64))
+    for finding, part in known.groupby("finding", sort=True, observed=True):
+        evidence = (part[column].to_numpy(np.float64) for column in ("p_annotators", "model_score", "p_verdict"))
+        p_positive.loc[part.index], skill = fusion.fuse(*evidence)
         if part["model_score"].notna().any() and not skill.is_heard:
             unskilled.append(str(finding))
-    return tried.assign(p_positive=p_positive), unskilled
+    return known.assign(p_positive=p_positive)[~known["is_settled"]].reset_index(drop=True), unskilled
 
 
 def _heard(doubted: pd.DataFrame, unskilled: list[str]) -> pd.DataFrame:

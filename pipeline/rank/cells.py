@@ -12,21 +12,24 @@ _AGAINST = {0: LabelState.POSITIVE, 1: LabelState.NEGATIVE}
 KEY = ["image_id", "finding"]
 
 
-def on_trial(labels: pd.DataFrame) -> pd.DataFrame:
-    """Labels that can be wrong: they train as one side or the other, and no reviewer has decided.
+def sided(labels: pd.DataFrame) -> pd.DataFrame:
+    """Labels that a verdict has settled, and those that can be wrong, as they train as one side or the other.
 
-    Masked labels have no side, a target of 0.5 takes none, and a cell with a verdict is settled.
+    Masked labels have no side, and a target of 0.5 takes none.
 
     Args:
         labels: table `labels`.
 
     Returns:
-        image_id, finding, given_label, given_annotator, given (0 or 1), p_annotators.
+        image_id, finding, given_label, given_annotator, given (0 or 1), p_annotators, p_verdict (NaN without a verdict that takes a side),
+        is_settled.
     """
-    is_tried = labels["given_target"].notna() & (labels["given_target"] != 0.5) & labels["verdict"].isna()
-    tried = labels[is_tried].rename(columns={"p_positive": "p_annotators"})
-    tried = tried.assign(given=(tried["given_target"] > 0.5).astype(np.int64))
-    return tried[[*KEY, "given_label", "given_annotator", "given", "p_annotators"]].reset_index(drop=True)
+    is_settled = labels["verdict"].notna()
+    is_tried = labels["given_target"].notna() & (labels["given_target"] != 0.5)
+    decided = labels["p_positive"].where(labels["verdict"].isin([str(state) for state in _AGAINST.values()]))
+    found = labels.assign(given=(labels["given_target"] > 0.5).astype(np.int64), p_verdict=decided, is_settled=is_settled)
+    kept = [*KEY, "given_label", "given_annotator", "given", "p_annotators", "p_verdict", "is_settled"]
+    return found.loc[is_tried | is_settled, kept].reset_index(drop=True)
 
 
 def with_model(cells: pd.DataFrame, pred_probs: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,10 @@ d' = sqrt(2) z(A) between the classes, and the log-odds rise by d' for each stan
 
 Models learnt labels like those they judge: the better they know a finding, the more of the annotators' evidence they repeat. So that
 evidence counts whole beside a model without skill and half beside a perfect one.
+
+Verdicts correct all of this: offset, slope and weight are the mean of a normal prior, and a logistic regression on the cells with a verdict
+moves them as far as the verdicts speak for it. What is regressed on is what chose the cells, so it does not matter that reviewers are
+shown the most suspicious ones first.
 """
 
 from __future__ import annotations
@@ -26,6 +30,10 @@ MAX_AUROC = 0.97
 # A score is heard where its AUROC is above 1/2 by so many standard errors.
 _HEARD = 1.0
 _CLIP = 1e-4
+# Standard deviations of what is believed before verdicts: the offset in log-odds (half a unit is a prevalence between .15 and .33 where .23
+# is believed), the slope as a share of itself, which is how well the AUROC is known, and the weight of the annotators' evidence.
+_OFFSET_SD, _SLOPE_SD, _WEIGHT_SD = 0.5, 0.3, 0.3
+_NEWTON = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +78,56 @@ def score(pred_probs: Floats) -> Floats:
     return np.asarray(np.where(spoken.any(axis=1), total / np.maximum(spoken.sum(axis=1), 1), np.nan))
 
 
-def fuse(p_annotators: Floats, scores: Floats) -> tuple[Floats, Skill]:
+def fuse(p_annotators: Floats, scores: Floats, p_verdict: Floats) -> tuple[Floats, Skill]:
     """Fuse one finding.
 
     Args:
         p_annotators: posterior over annotators, shape (n,).
         scores: of `score`, NaN where no model speaks, shape (n,).
+        p_verdict: probability of presence by a verdict, with the reader's error, NaN without one, shape (n,).
 
     Returns:
-        Fused probability, shape (n,), with the mean of `p_annotators`; films without a score keep theirs. And the models' skill.
+        Fused probability, shape (n,), of every cell as if it had no verdict itself. Without any verdict its mean is that of `p_annotators`,
+        and films without a score keep theirs. And the models' skill.
     """
     spoken = np.isfinite(scores)
     skill = measure(p_annotators[spoken], scores[spoken])
-    if not skill.is_heard:
-        return p_annotators, skill
-    heard, centred = p_annotators[spoken], scores[spoken] - scores[spoken].mean()
-    mean = float(heard.mean())
-    evidence = _logit(heard) - float(_logit(np.array([mean]))[0])
-    odds = slope(skill.auroc, mean, float(centred.std())) * centred + (1.5 - skill.auroc) * evidence
     fused = p_annotators.copy()
-    fused[spoken] = _with_mean(odds, mean)
+    for chosen in (spoken, ~spoken):
+        if chosen.any():
+            fused[chosen] = _fused(p_annotators[chosen], np.where(spoken, scores, 0.0)[chosen], p_verdict[chosen], skill)
     return fused, skill
+
+
+def _fused(p_annotators: Floats, scores: Floats, p_verdict: Floats, skill: Skill) -> Floats:
+    """Fuse films that all have a score, or all have none, which then is 0."""
+    mean = float(p_annotators.mean())
+    centred = scores - scores.mean()
+    evidence = _logit(p_annotators) - float(_logit(np.array([mean]))[0])
+    speaks = skill.is_heard and bool(np.ptp(scores))
+    rise, weight = (slope(skill.auroc, mean, float(centred.std())), 1.5 - skill.auroc) if speaks else (0.0, 1.0)
+    odds = rise * centred + weight * evidence
+    decided = np.isfinite(p_verdict)
+    if not decided.any():
+        return _with_mean(odds, mean) if speaks else p_annotators
+    offset = _offset(odds, mean) if 0 < mean < 1 else 0.0
+    believed = np.array([offset, rise, weight])
+    spread = np.array([_OFFSET_SD, _SLOPE_SD * max(rise, 1.0), _WEIGHT_SD])
+    known = np.stack([np.ones(len(scores)), centred, evidence], axis=1)
+    return _sigmoid(known @ _regressed(known[decided], p_verdict[decided], believed, spread))
+
+
+def _regressed(known: Floats, p_verdict: Floats, believed: Floats, spread: Floats) -> Floats:
+    """Coefficients of a logistic regression under a normal prior, shape (3,), by Newton's method."""
+    found = believed.copy()
+    for _ in range(_NEWTON):
+        p = _sigmoid(known @ found)
+        gradient = known.T @ (p - p_verdict) + (found - believed) / spread**2
+        step = np.linalg.solve((known.T * (p * (1 - p))) @ known + np.diag(spread**-2), gradient)
+        found = found - step * min(1.0, 1.0 / float(np.abs(step).max() + 1e-12))
+        if np.abs(step).max() < 1e-10:
+            break
+    return found
 
 
 def measure(p_annotators: Floats, scores: Floats) -> Skill:
@@ -132,10 +169,14 @@ def _standard_error(present: Floats) -> float:
 
 def _with_mean(odds: Floats, mean: float) -> Floats:
     """Probabilities whose log-odds differ from `odds` by one constant, and whose mean is `mean`."""
+    return _sigmoid(odds + _offset(odds, mean))
+
+
+def _offset(odds: Floats, mean: float) -> float:
     from scipy.optimize import brentq
 
     bound = float(np.abs(odds).max()) + 40
-    return _sigmoid(odds + brentq(lambda offset: float(_sigmoid(odds + offset).mean()) - mean, -bound, bound, xtol=1e-12))
+    return float(brentq(lambda offset: float(_sigmoid(odds + offset).mean()) - mean, -bound, bound, xtol=1e-12))
 
 
 def _logit(p: Floats) -> Floats:

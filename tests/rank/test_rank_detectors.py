@@ -90,11 +90,11 @@ def test_fusion_lets_a_skilled_model_speak_and_a_useless_one_not() -> None:
     heard = np.where(rng.random(800) < np.where(truth, 0.8, 0.1), 0.75, 0.1)
     good = 1 / (1 + np.exp(-(np.where(truth, 1.5, -1.5) + rng.normal(0, 1, 800))))
     useless = np.clip(rng.beta(2, 5, 800), 0.01, 0.99)
-    fused, skill = fuse(heard, score(good[:, None]))
+    fused, skill = fuse(heard, score(good[:, None]), np.full(len(heard), np.nan))
     assert skill.is_heard
     assert np.mean((fused - truth) ** 2) < 0.75 * np.mean((heard - truth) ** 2)
     assert fused.mean() == pytest.approx(heard.mean())
-    still, none = fuse(heard, score(useless[:, None]))
+    still, none = fuse(heard, score(useless[:, None]), np.full(len(heard), np.nan))
     assert not none.is_heard
     np.testing.assert_array_equal(still, heard)
 
@@ -105,7 +105,7 @@ def test_fusion_ignores_a_model_that_says_the_opposite_and_one_that_says_nothing
     heard = np.where(truth, 0.8, 0.1)
     inverted = np.where(truth, 0.2, 0.8) + rng.uniform(-0.1, 0.1, 500)
     for scores in (score(inverted[:, None]), np.zeros(500), np.full(500, np.nan)):
-        fused, skill = fuse(heard, scores)
+        fused, skill = fuse(heard, scores, np.full(len(heard), np.nan))
         assert not skill.is_heard
         np.testing.assert_array_equal(fused, heard)
 
@@ -116,9 +116,35 @@ def test_fusion_leaves_unmodelled_films_alone() -> None:
     heard = np.where(truth, 0.9, 0.05)
     sure = np.where(truth, 0.999, 0.001)
     sure[:10] = np.nan
-    fused, skill = fuse(heard, score(sure[:, None]))
+    fused, skill = fuse(heard, score(sure[:, None]), np.full(len(heard), np.nan))
     np.testing.assert_array_equal(fused[:10], heard[:10])
     assert skill.auroc <= MAX_AUROC
+
+
+def test_verdicts_on_the_most_suspicious_cells_correct_the_fusion_of_the_others() -> None:
+    """A prevalence believed far too high; reviewers see the most suspicious cells alone, as they do."""
+    rng = np.random.default_rng(3)
+    n = 4000
+    truth = rng.random(n) < 0.1
+    heard = np.where(rng.random(n) < np.where(truth, 0.7, 0.2), 0.6, 0.2)
+    scores = score((truth * 1.5 + rng.normal(0, 1, n))[:, None])
+    before, _ = fuse(heard, scores, np.full(n, np.nan))
+    shown = np.argsort(-np.abs((heard > 0.5) - before))[:150]
+    p_verdict = np.full(n, np.nan)
+    p_verdict[shown] = np.where(truth[shown], 0.95, 0.05)
+    after, _ = fuse(heard, scores, p_verdict)
+    rest = np.setdiff1d(np.arange(n), shown)
+    assert before[rest].mean() > truth[rest].mean() + 0.1
+    assert np.mean((after[rest] - truth[rest]) ** 2) < 0.8 * np.mean((before[rest] - truth[rest]) ** 2)
+
+
+def test_a_verdict_moves_films_that_no_model_judges_too() -> None:
+    heard = np.where(np.arange(400) % 4 == 0, 0.6, 0.1)
+    p_verdict = np.full(400, np.nan)
+    p_verdict[:80] = 0.05
+    fused, skill = fuse(heard, np.full(400, np.nan), p_verdict)
+    assert not skill.is_heard
+    assert (fused[80:] < heard[80:]).all()
 
 
 @pytest.mark.parametrize("auroc", [0.65, 0.8, 0.92])

@@ -27,7 +27,7 @@ def test_beats_self_confidence_of_the_mean_model(shared_data: Path) -> None:
         rows = pd.DataFrame({"image_id": labels.index, "finding": finding, "annotator": "published:chexpert", "state": said})
         one = matrix.build(rows, list(labels.index), [finding], ["published:chexpert"])[0]
         heard = posterior.fit(one.codes, priors.load().of(finding, one.annotators, one.codes)).p_positive
-        fused, _ = fuse(heard, score(np.stack([model[finding].to_numpy() for model in models], axis=1)))
+        fused, _ = fuse(heard, score(np.stack([model[finding].to_numpy() for model in models], axis=1)), np.full(len(heard), np.nan))
         present = truth[finding].reindex(labels.index).to_numpy() == 1
         for uncertain in (1, 0):
             given = labels[finding].replace(-1, uncertain).fillna(0).to_numpy()

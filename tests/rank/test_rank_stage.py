@@ -41,6 +41,7 @@ def label_row(film: str, given: str, p: float, **more: object) -> dict[str, obje
         "state": "UNCERTAIN",
         "decided_by": "annotators",
         "p_positive": p,
+        "p_annotators": p,
         "n_annotators": 2,
         "is_conflict": False,
         "policy": "u_ignore",
