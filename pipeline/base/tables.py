@@ -293,6 +293,8 @@ TABLES: tuple[Table, ...] = (
             _c("state", STRING, "Reconciled state.", values=STATE_VALUES),
             _c("decided_by", STRING, "verdict, annotators, or nobody.", values=("verdict", "annotators", "nobody")),
             _c("p_positive", FLOAT, "Posterior probability that the finding is present."),
+            _c("p_low", FLOAT, "Low end of its 95 % interval: how far it may be off, as annotators are known from few films."),
+            _c("p_high", FLOAT, "High end; of a verdict both ends are the verdict's own."),
             _c("p_annotators", FLOAT, "The same from annotators alone, before any verdict."),
             _c("n_annotators", pa.int32(), "Annotators that were asked."),
             _c("is_conflict", BOOL, "Whether one annotator says POSITIVE and another NEGATIVE."),

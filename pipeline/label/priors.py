@@ -8,7 +8,7 @@ into emission tables. Here belong these beliefs; the estimate is `posterior.py`'
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -119,25 +119,30 @@ class PriorFile(_Entry):
         mean = self._prevalence(finding, annotators, codes)
         theta = _theta(mean, self.reader.theta_sd)
         readers = [_recorded(self.reader.slip, frequencies(column)) for column in codes[:, is_reader].T]
+        report, worth = self._report(finding, annotators, codes, theta, n_unread)
         texts = [frequencies(column) for column in codes[:, ~is_reader].T]
         return Priors(
             theta=(self.prevalence.strength + self.share * n_unread) * theta,
             readers=self.reader.strength * np.array(readers).reshape(-1, 2, len(STATES)),
-            report=self._report(finding, annotators, codes, theta, n_unread),
+            report=report,
+            strength=(self.prevalence.strength, worth),
             slips=np.tile(self.labeler.strength * np.array([self.labeler.slip, 1 - self.labeler.slip]), (len(texts), 1)),
             usual=_normalise(np.array(texts).reshape(-1, len(STATES))),
             is_reader=is_reader,
         )
 
-    def _report(self, finding: str, annotators: tuple[str, ...], codes: Codes, theta: Floats, n_unread: int) -> Floats:
-        """What a report says by what its author perceived, shape (2, 4), so that states by truth come out at their usual worth."""
+    def _report(self, finding: str, annotators: tuple[str, ...], codes: Codes, theta: Floats, n_unread: int) -> tuple[Floats, float]:
+        """What a report says by what its author perceived, shape (2, 4), and how strongly that is believed.
+
+        States by truth come out at their usual worth.
+        """
         kinds = [
             (self._kind(annotator), frequencies(column))
             for annotator, column in zip(annotators, codes.T, strict=True)
             if not is_film_reader(annotator)
         ]
         if not kinds:
-            return np.ones((2, len(STATES)))
+            return np.ones((2, len(STATES))), float(len(STATES))
         weights = np.array([counts.sum() + 1 for _, counts in kinds])
         read = read_as(np.full(len(kinds), self.labeler.slip), _normalise(np.array([counts for _, counts in kinds])))
         by_truth = [_tables(kind.worth(finding), counts, self.prevalence)[0] for kind, counts in kinds]
@@ -146,7 +151,7 @@ class PriorFile(_Entry):
         perceived = theta @ CALLED.T
         written = np.linalg.solve(called, np.average(made, axis=0, weights=weights))
         strength = float(np.average([kind.strength for kind, _ in kinds], weights=weights))
-        return (strength + self.share * n_unread * perceived[:, None]) * _normalise(np.maximum(written, 0.0))
+        return (strength + self.share * n_unread * perceived[:, None]) * _normalise(np.maximum(written, 0.0)), strength
 
     def _prevalence(self, finding: str, annotators: tuple[str, ...], codes: Codes) -> float:
         """What the annotators' states, at their usual worth, say of the prevalence; readers at the share they call."""
@@ -173,6 +178,7 @@ class Priors:
         theta: films over the grid of theta, shape (grid,).
         readers: states of each reader by what was perceived (no, yes), shape (readers, 2, 4).
         report: states of a report by what its author perceived, shape (2, 4).
+        strength: pseudo-counts of `theta` and of a row of `report` that come from outside the archive, which say how far they may be off.
         slips: of each other annotator, slips and faithful readings of the report, shape (others, 2).
         usual: share of each state among what such an annotator says, shape (others, 4).
         is_reader: which annotators are readers, shape (annotators,).
@@ -181,9 +187,20 @@ class Priors:
     theta: Floats
     readers: Floats
     report: Floats
+    strength: tuple[float, float]
     slips: Floats
     usual: Floats
     is_reader: npt.NDArray[np.bool_]
+
+    def drawn(self, rng: np.random.Generator) -> Priors:
+        """The same beliefs as they might have been: every mean drawn from its distribution, with its weight."""
+        films, worth = self.strength
+        mean = float(self.theta @ MAJORITY[1] / self.theta.sum())
+        odds = np.array([[1 / (1 - mean)], [1 / mean]]) * rng.dirichlet(films * np.array([1 - mean, mean]) + _FLOOR)[:, None]
+        theta = self.theta * (odds * MAJORITY).sum(axis=0)
+        rows = [rng.dirichlet(worth * row / row.sum() + _FLOOR) * row.sum() for row in self.report]
+        readers, slips = (rng.gamma(np.maximum(counts, _FLOOR)) + _FLOOR for counts in (self.readers, self.slips))
+        return replace(self, theta=theta, report=np.array(rows) + _FLOOR, readers=readers, slips=slips)
 
 
 def _theta(prevalence: float, spread: float) -> Floats:

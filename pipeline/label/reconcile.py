@@ -13,6 +13,7 @@ from pipeline.base.interfaces import UncertaintyPolicy
 from pipeline.base.labels import STATES, LabelState
 from pipeline.label.agreement import conflicts
 from pipeline.label.matrix import MISSING, NEGATIVE, POSITIVE, UNCERTAIN, UNMENTIONED, Codes, LabelMatrix
+from pipeline.label.posterior import Posterior
 
 # POSITIVE from here up, NEGATIVE from 1 minus here down.
 SURE = 0.7
@@ -33,7 +34,7 @@ class Reconciled:
 
 def label_rows(
     matrix: LabelMatrix,
-    p_positive: Floats,
+    fit: Posterior,
     verdicts: Objects,
     policy: tuple[str, UncertaintyPolicy],
     unmentioned: Unmentioned,
@@ -43,14 +44,16 @@ def label_rows(
 
     Args:
         matrix: who said what; columns in the order in which a given label is looked for.
-        p_positive: posterior over annotators, shape (n,).
+        fit: posterior over annotators.
         verdicts: POSITIVE, NEGATIVE, UNCERTAIN or None, shape (n,).
         policy: name and policy of the finding.
         unmentioned: what silence of an annotator that was asked becomes in training.
         reader_error: how often a verdict is wrong.
     """
     given, given_by = first_given(matrix)
-    merged = override(reconcile(matrix, p_positive), verdicts, reader_error)
+    merged = override(reconcile(matrix, fit.p_positive), verdicts, reader_error)
+    is_moved = merged.p_positive != fit.p_positive
+    low, high = (np.where(is_moved, merged.p_positive, bound) for bound in fit.interval)
     return pd.DataFrame(
         {
             "image_id": matrix.items,
@@ -60,12 +63,14 @@ def label_rows(
             "state": merged.state,
             "decided_by": merged.decided_by,
             "p_positive": merged.p_positive,
-            "p_annotators": p_positive,
+            "p_low": low,
+            "p_high": high,
+            "p_annotators": fit.p_positive,
             "n_annotators": matrix.asked.sum(axis=1),
             "is_conflict": conflicts(matrix),
             "verdict": verdicts,
             "policy": policy[0],
-            "given_target": targets(given, p_positive, policy[1], unmentioned),
+            "given_target": targets(given, fit.p_positive, policy[1], unmentioned),
         }
     )
 

@@ -41,7 +41,8 @@ def run(home: Home, settings: Settings) -> StageResult:
     films = kept_films(home)
     read = _read(home, settings, films)
     matrices = matrix.build(read.annotations, list(films["image_id"]), settings.label.findings, read.annotators)
-    fits = [posterior.fit(one.codes, priors.load().of(one.finding, one.annotators, one.codes)) for one in matrices]
+    rng = np.random.default_rng(settings.seed)
+    fits = [posterior.fit(one.codes, priors.load().of(one.finding, one.annotators, one.codes), rng) for one in matrices]
     home.write("annotator_states", _arrow("annotator_states", _annotator_states(matrices, fits)))
     labels = _labels(home, settings, matrices, fits)
     home.write("labels", _arrow("labels", labels))
@@ -84,7 +85,7 @@ def _labels(home: Home, settings: Settings, matrices: list[matrix.LabelMatrix], 
     rows = [
         reconcile.label_rows(
             one,
-            fit.p_positive,
+            fit,
             _verdicts_of(one, decided),
             (name := policy_of(settings, one.finding), POLICIES.get(name)),
             settings.label.unmentioned,

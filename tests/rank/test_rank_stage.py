@@ -42,6 +42,8 @@ def label_row(film: str, given: str, p: float, **more: object) -> dict[str, obje
         "decided_by": "annotators",
         "p_positive": p,
         "p_annotators": p,
+        "p_low": p,
+        "p_high": p,
         "n_annotators": 2,
         "is_conflict": False,
         "policy": "u_ignore",
