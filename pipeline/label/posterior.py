@@ -206,11 +206,15 @@ def _expect(patterns: _Patterns, tables: _Tables, priors: Priors) -> _Expected:
     """E-step."""
     seen = np.einsum("prs,rsg->pg", patterns.readers, np.log(_at_theta(tables.readers)))
     # P(texts, report's state | perceived), shape (patterns, 2, 4)
-    written = tables.report * np.exp(np.einsum("pas,aws->pw", patterns.texts, np.log(read_as(tables.slips, priors.usual))))[:, None, :]
+    written = tables.report * np.exp(np.einsum("pas,aws->pw", patterns.texts, np.log(_read(tables, priors))))[:, None, :]
     perceived = written.sum(axis=2)
     theta = _normalise(tables.sets[patterns.asked] * np.exp(seen - seen.max(axis=1, keepdims=True)) * (perceived @ CALLED))
     by_author = perceived * ((theta / (perceived @ CALLED)) @ CALLED.T)
     return _Expected(theta, written / perceived[:, :, None] * by_author[:, :, None])
+
+
+def _read(tables: _Tables, priors: Priors) -> Floats:
+    return read_as(tables.slips, priors.faithful, priors.usual)
 
 
 def _at_theta(tables: Floats) -> Floats:
@@ -237,7 +241,7 @@ def _maximise(patterns: _Patterns, tables: _Tables, found: _Expected, priors: Pr
 
 def _slips(films: Floats, tables: _Tables, priors: Priors) -> Floats:
     """Slips of each annotator, from expected films by the report's state and what it made of it, shape (texts, 4, 4)."""
-    by_slip = tables.slips[:, None, None] * priors.usual[:, None, :] / read_as(tables.slips, priors.usual)
+    by_slip = tables.slips[:, None, None] * priors.usual[:, None, :] / _read(tables, priors)
     slipped = (films * by_slip).sum(axis=(1, 2)) + priors.slips[:, 0]
     return np.asarray(slipped / (films.sum(axis=(1, 2)) + priors.slips.sum(axis=1)))
 
@@ -253,5 +257,5 @@ def _by_truth(tables: _Tables, priors: Priors) -> Floats:
     called = _normalise(MAJORITY * tables.common) @ CALLED.T  # P(perceived | truth)
     made = np.empty((len(priors.is_reader), 2, len(STATES)))
     made[priors.is_reader] = called @ tables.readers
-    made[~priors.is_reader] = called @ tables.report @ read_as(tables.slips, priors.usual)
+    made[~priors.is_reader] = called @ tables.report @ _read(tables, priors)
     return made

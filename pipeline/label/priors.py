@@ -82,8 +82,9 @@ class Reader(_Entry):
 
 
 class Labeler(_Entry):
-    """Annotators that read the report: how often they make another state of it, and pseudo-counts of that for each state."""
+    """Annotators that read the report, by how their names start: how often they make another state of it, and pseudo-counts of that."""
 
+    prefix: str
     slip: float = Field(gt=0, lt=0.5)
     strength: float = Field(gt=0)
 
@@ -102,7 +103,7 @@ class PriorFile(_Entry):
     share: float = Field(ge=0)
     prevalence: Prevalence
     reader: Reader
-    labeler: Labeler
+    labeler: tuple[Labeler, ...]
     annotator: tuple[Kind, ...]
 
     def of(self, finding: str, annotators: tuple[str, ...], codes: Codes) -> Priors:
@@ -120,14 +121,16 @@ class PriorFile(_Entry):
         theta = _theta(mean, self.reader.theta_sd)
         readers = [_recorded(self.reader.slip, frequencies(column)) for column in codes[:, is_reader].T]
         report, worth = self._report(finding, annotators, codes, theta, n_unread)
-        texts = [frequencies(column) for column in codes[:, ~is_reader].T]
+        texts = np.array([frequencies(column) for column in codes[:, ~is_reader].T]).reshape(-1, len(STATES))
+        slips = [self._labeler(annotator) for annotator in annotators if not is_film_reader(annotator)]
         return Priors(
             theta=(self.prevalence.strength + self.share * n_unread) * theta,
             readers=self.reader.strength * np.array(readers).reshape(-1, 2, len(STATES)),
             report=report,
             strength=(self.prevalence.strength, worth),
-            slips=np.tile(self.labeler.strength * np.array([self.labeler.slip, 1 - self.labeler.slip]), (len(texts), 1)),
-            usual=_normalise(np.array(texts).reshape(-1, len(STATES))),
+            slips=np.array([one.strength * np.array([one.slip, 1 - one.slip]) for one in slips]).reshape(-1, 2),
+            faithful=np.array([_faithful(counts, texts.sum(axis=0)) for counts in texts]).reshape(-1, len(STATES), len(STATES)),
+            usual=_normalise(texts),
             is_reader=is_reader,
         )
 
@@ -136,15 +139,17 @@ class PriorFile(_Entry):
 
         States by truth come out at their usual worth.
         """
-        kinds = [
-            (self._kind(annotator), frequencies(column))
-            for annotator, column in zip(annotators, codes.T, strict=True)
-            if not is_film_reader(annotator)
-        ]
-        if not kinds:
+        said = {
+            annotator: frequencies(column) for annotator, column in zip(annotators, codes.T, strict=True) if not is_film_reader(annotator)
+        }
+        if not said:
             return np.ones((2, len(STATES))), float(len(STATES))
+        # Who has fewer words than another tells less of what reports say.
+        most = max(np.count_nonzero(counts) for counts in said.values())
+        kinds = [(self._kind(name), counts) for name, counts in said.items() if np.count_nonzero(counts) == most]
+        slips = np.array([self._labeler(name).slip for name, counts in said.items() if np.count_nonzero(counts) == most])
         weights = np.array([counts.sum() + 1 for _, counts in kinds])
-        read = read_as(np.full(len(kinds), self.labeler.slip), _normalise(np.array([counts for _, counts in kinds])))
+        read = read_as(slips, np.eye(len(STATES)), _normalise(np.array([counts for _, counts in kinds])))
         by_truth = [_tables(kind.worth(finding), counts, self.prevalence)[0] for kind, counts in kinds]
         made = np.array(by_truth) @ np.linalg.inv(read)
         called = _normalise(MAJORITY * theta) @ CALLED.T  # P(perceived | truth)
@@ -169,6 +174,9 @@ class PriorFile(_Entry):
     def _kind(self, annotator: str) -> Kind:
         return max((kind for kind in self.annotator if annotator.startswith(kind.prefix)), key=lambda kind: len(kind.prefix))
 
+    def _labeler(self, annotator: str) -> Labeler:
+        return max((kind for kind in self.labeler if annotator.startswith(kind.prefix)), key=lambda kind: len(kind.prefix))
+
 
 @dataclass(frozen=True, slots=True)
 class Priors:
@@ -180,6 +188,7 @@ class Priors:
         report: states of a report by what its author perceived, shape (2, 4).
         strength: pseudo-counts of `theta` and of a row of `report` that come from outside the archive, which say how far they may be off.
         slips: of each other annotator, slips and faithful readings of the report, shape (others, 2).
+        faithful: what each of them says of a report's state without a slip, shape (others, 4, 4).
         usual: share of each state among what such an annotator says, shape (others, 4).
         is_reader: which annotators are readers, shape (annotators,).
     """
@@ -189,6 +198,7 @@ class Priors:
     report: Floats
     strength: tuple[float, float]
     slips: Floats
+    faithful: Floats
     usual: Floats
     is_reader: npt.NDArray[np.bool_]
 
@@ -217,14 +227,28 @@ def _theta(prevalence: float, spread: float) -> Floats:
     return weights(float(mean))
 
 
-def read_as(slips: Floats, usual: Floats) -> Floats:
-    """P(state | report's state), shape (texts, 4, 4): that state, or by a slip any, as often as the annotator gives them.
+def read_as(slips: Floats, faithful: Floats, usual: Floats) -> Floats:
+    """P(state | report's state), shape (texts, 4, 4): what is faithful, or by a slip any state, as often as the annotator gives them.
 
     Args:
         slips: shape (texts,).
+        faithful: see Priors, shape (texts, 4, 4).
         usual: share of each state among what an annotator says, shape (texts, 4).
     """
-    return np.asarray((1 - slips)[:, None, None] * np.eye(len(STATES)) + (slips[:, None] * usual)[:, None, :])
+    return np.asarray((1 - slips)[:, None, None] * faithful + (slips[:, None] * usual)[:, None, :])
+
+
+def _faithful(counts: Floats, anyones: Floats) -> Floats:
+    """States as an annotator's words put them, shape (4, 4), from how often it gives each state, and how often any annotator does.
+
+    Labels of 0 and 1 know no hedge, and some name what is present and nothing else: denial and silence stand for each other, and a hedge
+    that has no word of its own goes either way.
+    """
+    words = np.eye(len(STATES))
+    for state, others in ((NEGATIVE, (UNMENTIONED,)), (UNMENTIONED, (NEGATIVE,)), (UNCERTAIN, (POSITIVE, NEGATIVE))):
+        if anyones[state] and not counts[state] and counts[list(others)].any():
+            words[state] = words[list(others)].mean(axis=0)
+    return words
 
 
 def _recorded(slip: float, counts: Floats) -> Floats:
@@ -282,6 +306,6 @@ def load(path: Path = FILE) -> PriorFile:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise SettingsError(f"{path.name}, {where}: {first['msg']}", f"mend {path.name}") from error
-    if not any(kind.prefix == "" for kind in read.annotator):
+    if not all(any(kind.prefix == "" for kind in kinds) for kinds in (read.annotator, read.labeler)):
         raise SettingsError("the priors cover no annotator of an unknown kind", f'add an entry with prefix = "" to {path.name}')
     return read

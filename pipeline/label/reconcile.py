@@ -15,7 +15,7 @@ from pipeline.label.agreement import conflicts
 from pipeline.label.matrix import MISSING, NEGATIVE, POSITIVE, UNCERTAIN, UNMENTIONED, Codes, LabelMatrix
 from pipeline.label.posterior import Posterior
 
-# POSITIVE from here up, NEGATIVE from 1 minus here down.
+# Where annotators differ: POSITIVE from here up, NEGATIVE from 1 minus here down.
 SURE = 0.7
 _NAMES = np.array([str(state) for state in STATES], object)
 Unmentioned = Literal["negative", "ignore"]
@@ -89,13 +89,16 @@ def first_given(matrix: LabelMatrix) -> tuple[Codes, Objects]:
 def reconcile(matrix: LabelMatrix, p_positive: Floats) -> Reconciled:
     """One state a film, chosen among what was said.
 
-    POSITIVE needs p >= SURE and somebody who says so, NEGATIVE p <= 1 - SURE and somebody who says so. All silent is UNMENTIONED,
-    never NEGATIVE; everything else is UNCERTAIN, so a lone hedge stays one.
+    What all who speak say stands; how far it is to be believed is p's to tell. Where they differ it is POSITIVE at p >= SURE and NEGATIVE
+    at p <= 1 - SURE if somebody says so, else UNCERTAIN. All silent is UNMENTIONED, never NEGATIVE.
     """
-    spoken = matrix.asked & (matrix.codes != UNMENTIONED)
-    codes = np.where(spoken.any(axis=1), UNCERTAIN, UNMENTIONED)
+    codes = np.full(len(matrix.items), UNCERTAIN)
     codes[(p_positive >= SURE) & matrix.said(POSITIVE)] = POSITIVE
     codes[(p_positive <= 1 - SURE) & matrix.said(NEGATIVE)] = NEGATIVE
+    said = np.stack([matrix.said(state) for state in (POSITIVE, NEGATIVE, UNCERTAIN)])
+    for state, alone in zip((POSITIVE, NEGATIVE, UNCERTAIN), said & (said.sum(axis=0) == 1), strict=True):
+        codes[alone] = state
+    codes[~said.any(axis=0)] = UNMENTIONED
     decided_by = np.where(matrix.asked.any(axis=1), "annotators", "nobody").astype(object)
     return Reconciled(_NAMES[codes], decided_by, p_positive)
 

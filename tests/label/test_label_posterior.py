@@ -14,7 +14,7 @@ from scipy.stats import norm
 from pipeline.base.errors import SettingsError
 from pipeline.base.labels import STATES
 from pipeline.label import posterior, priors
-from pipeline.label.matrix import MISSING, NEGATIVE, POSITIVE, UNMENTIONED
+from pipeline.label.matrix import MISSING, NEGATIVE, POSITIVE, UNCERTAIN, UNMENTIONED
 
 PREVALENCE = 0.25
 # P(report's state | what its author perceived): POSITIVE, NEGATIVE, UNCERTAIN, UNMENTIONED.
@@ -100,6 +100,25 @@ def test_an_annotator_that_is_there_twice_counts_once(times: int) -> None:
     beside = fit(codes[:, :4], (*READERS, "rules")).p_positive
     doubled = fit(np.column_stack([codes[:, :4], codes[:, 3]]), (*READERS, "rules", "copy")).p_positive
     assert np.abs(doubled - beside).max() < 0.06
+
+
+def test_who_names_only_what_is_present_reads_no_worse() -> None:
+    """NIH's labels know no denial; that is their language and no error, so they take nothing away from who tells more."""
+    _, codes = generate(3000, 5)
+    codes[codes[:, 3] == UNCERTAIN, 3] = POSITIVE
+    named = np.where(codes[:, 3] == POSITIVE, POSITIVE, UNMENTIONED)
+    alone = fit(codes[:, 3:4], ("rules",)).p_positive
+    beside = fit(np.column_stack([named, codes[:, 3]]).astype(np.int8), ("published:nih", "rules")).p_positive
+    assert np.abs(beside - alone).max() < 0.05
+
+
+def test_between_two_labelers_the_better_known_one_is_believed() -> None:
+    _, codes = generate(3000, 5)
+    both = fit(codes[:, [3, 4]], ("rules", "published:other")).p_positive
+    for rules, other in ((POSITIVE, UNMENTIONED), (UNMENTIONED, POSITIVE)):
+        chosen = (codes[:, 3] == rules) & (codes[:, 4] == other)
+        agreed = both[(codes[:, 3] == rules) & (codes[:, 4] == rules)]
+        assert abs(both[chosen].mean() - agreed.mean()) < 0.15
 
 
 def test_a_careless_reader_is_found_out() -> None:
