@@ -133,6 +133,7 @@ def _decoded(part: dict[str, list[dict[str, object]]], file_id: str, image_id: s
             "mean_level": float(film.mean()),
             "std_level": float(film.std()),
             "source_levels": 200,
+            "n_text_lines": 0,
         }
     )
 

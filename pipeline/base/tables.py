@@ -198,6 +198,7 @@ TABLES: tuple[Table, ...] = (
             _c("mean_level", FLOAT, "Mean grey value, 0-255."),
             _c("std_level", FLOAT, "Standard deviation of the grey values."),
             _c("source_levels", pa.int32(), "Distinct values among a sample of source pixels; 1 is a constant film."),
+            _c("n_text_lines", pa.int32(), "Lines of letters that were painted over; side, view and position markers stay."),
         ),
         (("file_id", "decodings.file_id"),),
         sharded=True,

@@ -13,11 +13,15 @@ from pipeline.base.interfaces import StageResult
 from pipeline.base.provenance import digest
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
+from pipeline.decode import wording
 from pipeline.decode.film import DECODER_VERSION
 from pipeline.decode.shards import Candidate, update_shard
 from pipeline.decode.workers import open_pool
 
 __all__ = ["run"]
+_NO_TESSERACT = (
+    "tesseract is not installed, so markers on films cannot be read and are painted over like all letters (Debian: tesseract-ocr)"
+)
 
 
 def run(home: Home, settings: Settings, shards: Sequence[int] | None = None) -> StageResult:
@@ -34,12 +38,14 @@ def run(home: Home, settings: Settings, shards: Sequence[int] | None = None) -> 
         for shard in range(settings.decode.shards) if shards is None else shards:
             counts.update(update_shard(home, pool, settings.decode, shard, candidates.get(shard, []), fingerprint))
     return StageResult(
-        {"candidates": sum(counts[outcome] for outcome in ("decoded", "resent", "conflicting", "failed")), **dict(sorted(counts.items()))}
+        {"candidates": sum(counts[outcome] for outcome in ("decoded", "resent", "conflicting", "failed")), **dict(sorted(counts.items()))},
+        () if wording.tesseract() else (_NO_TESSERACT,),
     )
 
 
 def _fingerprint(settings: Settings) -> str:
-    return digest({"size_px": settings.decode.size_px, "intensity": settings.decode.intensity, "version": DECODER_VERSION})[:16]
+    choices = {"size_px": settings.decode.size_px, "intensity": settings.decode.intensity}
+    return digest(choices | {"version": DECODER_VERSION, "reads_text": wording.tesseract() is not None})[:16]
 
 
 def _candidates(home: Home, settings: Settings) -> dict[int, list[Candidate]]:

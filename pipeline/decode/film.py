@@ -15,11 +15,14 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from pipeline.base.images import Film, encode_png
+from pipeline.decode import wording
 from pipeline.decode.greyscale import display_table
 
-DECODER_VERSION = "1"
+DECODER_VERSION = "2"
 THUMBNAIL_PX = 32
 _SAMPLE_STRIDE = 4
+# Letters that can be read on the stored film can be found on one so many times as long.
+_LEGIBLE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Decoded:
     mean_level: float
     std_level: float
     source_levels: int
+    n_text_lines: int
 
 
 class FilmError(Exception):
@@ -60,7 +64,7 @@ def decode_film(path: Path, size_px: int, max_megapixels: float) -> Decoded:
         max_megapixels: a larger declaration is refused before anything is decoded.
 
     Raises:
-        FilmError: too_large, unsupported_transfer_syntax, truncated_pixels, undecodable_pixels.
+        FilmError: too_large, unsupported_transfer_syntax, truncated_pixels, undecodable_pixels, text_remains.
     """
     try:
         with warnings.catch_warnings():
@@ -75,9 +79,7 @@ def decode_film(path: Path, size_px: int, max_megapixels: float) -> Decoded:
     # Untrusted bytes can make a parser fail in any way; all of them mean the same for the run.
     except Exception as error:
         raise FilmError("undecodable_pixels") from error
-    small = _shrink(shown, size_px)
-    # 65535 / 257 = 255: the exact scale between 16 and 8 bits.
-    film: Film = np.asarray(np.rint(small.astype(np.float64) / 257.0), np.uint8)
+    film, n_text_lines = _without_text(_eight_bits(_shrink(shown, size_px)), _eight_bits(_shrink(shown, _LEGIBLE * size_px)))
     thumbnail = cv2.resize(film, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA)
     height, width = stored.shape
     return Decoded(
@@ -93,6 +95,7 @@ def decode_film(path: Path, size_px: int, max_megapixels: float) -> Decoded:
         mean_level=float(film.mean()),
         std_level=float(film.std()),
         source_levels=len(np.unique(stored[::_SAMPLE_STRIDE, ::_SAMPLE_STRIDE])),
+        n_text_lines=n_text_lines,
     )
 
 
@@ -145,6 +148,21 @@ def _shown(dataset: Dataset, stored: npt.NDArray[Any]) -> npt.NDArray[np.uint16]
         low, high = sorted((int(padding), int(limit)))
         shown[(stored >= low) & (stored <= high)] = 0
     return np.asarray(shown, np.uint16)
+
+
+def _eight_bits(shown: npt.NDArray[np.uint16]) -> Film:
+    # 65535 / 257 = 255: the exact scale between 16 and 8 bits.
+    return np.asarray(np.rint(shown.astype(np.float64) / 257.0), np.uint8)
+
+
+def _without_text(film: Film, larger: Film) -> tuple[Film, int]:
+    """The film without lines of letters that are no markers, and how many there were; they are looked for on a larger one."""
+    lines = wording.unwanted_lines(larger)
+    if not lines:
+        return film, 0
+    if wording.unwanted_lines(wording.cover(larger, lines, 1.0)):
+        raise FilmError("text_remains")
+    return wording.cover(film, lines, max(larger.shape) / max(film.shape)), len(lines)
 
 
 def _shrink(shown: npt.NDArray[np.uint16], size_px: int) -> npt.NDArray[np.uint16]:

@@ -134,6 +134,7 @@ def _film_row(candidate: Candidate, shard: int, film: Decoded, digest: str) -> R
         "mean_level": film.mean_level,
         "std_level": film.std_level,
         "source_levels": film.source_levels,
+        "n_text_lines": film.n_text_lines,
     }
 
 

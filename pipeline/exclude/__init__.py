@@ -48,7 +48,7 @@ def facts(home: Home) -> pd.DataFrame:
     ).drop_duplicates("study_id")
     instances = home.read("instances").to_pandas().drop(columns="image_id")
     decodings = home.read("decodings", ["file_id", "outcome", "reason"]).to_pandas().rename(columns={"reason": "decode_reason"})
-    films = home.read("images", ["file_id", "std_level", "source_levels", "thumbnail"]).to_pandas()
+    films = home.read("images", ["file_id", "std_level", "source_levels", "n_text_lines", "thumbnail"]).to_pandas()
     files: pd.DataFrame = home.read("files").to_pandas()
     for other in (instances.assign(has_header=True), decodings, films):
         files = files.merge(other, on="file_id", how="left")

@@ -15,6 +15,8 @@ from pydicom.dataset import Dataset
 from pipeline.sample.dicom_writer import Encoding, Stored, add_pixels, file_bytes
 from pipeline.sample.people import Study, names, new_uid
 
+LETTERED = ("burned_in_identity", "burned_in_unadmitted")
+
 
 def spoil_pixels(kind: str, stored: Stored, encoding: Encoding, study: Study) -> Stored:
     """The stored values with the defect, if it is one of pixels."""
@@ -25,7 +27,7 @@ def spoil_pixels(kind: str, stored: Stored, encoding: Encoding, study: Study) ->
     if kind == "blank_image":
         noise = rng.normal(0, 0.002 * highest, stored.shape)
         return np.asarray(np.clip(np.rint(0.04 * highest + noise), 0, highest), stored.dtype)
-    if kind == "burned_in_identity":
+    if kind in LETTERED:
         layer = np.zeros(stored.shape, np.uint8)
         scale = 0.0011 * stored.shape[1]
         for row, text in ((0.07, f"{study.patient.family} {study.patient.given}".upper()), (0.13, f"MRN {study.patient.mrn}")):

@@ -37,6 +37,7 @@ KINDS: dict[str, Kind] = {
     "wrong_modality": Kind(0.6, "excluded"),
     "lying_photometric": Kind(0.8, "flagged: pixel polarity contradicts the header"),
     "burned_in_identity": Kind(1.0, "excluded or redacted; never published as is"),
+    "burned_in_unadmitted": Kind(0.8, "excluded or redacted; never published as is"),
     "report_missing": Kind(2.0, "kept; labels unmentioned, never negative"),
     "report_empty": Kind(0.8, "kept; labels unmentioned"),
     "report_without_headings": Kind(1.2, "kept; labelled"),

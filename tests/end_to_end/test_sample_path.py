@@ -16,6 +16,7 @@ import pytest
 from pipeline.base import stages
 from pipeline.base.storage import Home
 from pipeline.cli.demo import defects, judged_cells
+from pipeline.decode.wording import tesseract
 from pipeline.definitions import run_path
 from pipeline.sample import make
 
@@ -69,6 +70,17 @@ def test_stage_counts_are_golden(finished: tuple[Home, list[stages.Done]]) -> No
 def test_planted_defects_end_as_they_should(finished: tuple[Home, list[stages.Done]], sample: Path) -> None:
     right, planted = defects(finished[0], pd.read_csv(sample / "truth" / "planted.csv").fillna(""))
     assert right == planted > 10
+
+
+@pytest.mark.skipif(not tesseract(), reason="tesseract is not installed: sh .ci/system-packages.sh")
+def test_a_name_in_the_pixels_that_no_header_admits_is_painted_over(finished: tuple[Home, list[stages.Done]], sample: Path) -> None:
+    home = finished[0]
+    planted = pd.read_csv(sample / "truth" / "planted.csv").query("kind == 'burned_in_unadmitted'").path.str.removeprefix("export/")
+    ledger = home.read("private_files").to_pandas().set_index("path")
+    flags = home.sql("SELECT file_id FROM exclusions WHERE reason = 'text_redacted'").column("file_id").to_pylist()
+    assert len(planted)
+    assert set(ledger.loc[planted, "file_id"]) <= set(flags)
+    assert len(flags) < len(planted) + 0.02 * len(home.read("images", ["image_id"]))
 
 
 def test_no_planted_identity_is_published_or_logged(finished: tuple[Home, list[stages.Done]], sample: Path) -> None:

@@ -22,6 +22,7 @@ class Undecodable:
         "undecodable_pixels": "The decoder could not make sense of the pixels.",
         "unsupported_transfer_syntax": "No decoder for the transfer syntax is installed.",
         "too_large": "More megapixels than decode.max_megapixels, or more memory than decode.memory_mb.",
+        "text_remains": "Letters in the pixels that may name the patient could not be painted over.",
         "decode_timeout": "Decoding took longer than decode.timeout_s; the next run tries again.",
         "decoder_crashed": "The decoding process died on this file; the next run tries again.",
     }

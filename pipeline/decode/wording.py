@@ -1,0 +1,106 @@
+"""Which lines of letters may stay on a film: side, view and position markers. Every other line is painted over, read or not.
+
+Tesseract (Debian: tesseract-ocr) reads the lines; without it no marker is known and all lines are painted over. It is called by its
+standard streams, as the crops may show a name: a wrapper that hands over files would leave them on the disk when it is killed. What was
+read is decided here and forgotten; it never leaves this module.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pipeline.base.images import Film, encode_png
+from pipeline.decode.lettering import Line, find_lines
+
+MARKERS = Path(__file__).with_name("markers.txt")
+_READ_HEIGHT_PX = 48  # capital letters of 30 to 40 px are read best
+# Around a line, above and beside, in heights of it: a first or last letter may have been missed.
+_ABOVE, _BESIDE = 0.4, 1.0
+_TIMEOUT_S = 20
+_WORD = re.compile(r"[A-Z]+|\d+")
+_INITIALS = 3
+_DIGITS = 2
+
+
+def unwanted_lines(film: Film) -> list[Line]:
+    """Lines of letters that are no markers."""
+    return [line for line in find_lines(film) if not is_marker(_read(film, line))]
+
+
+def cover(film: Film, lines: Sequence[Line], scale: float) -> Film:
+    """Paint over lines with the grey level around them.
+
+    Args:
+        film: shape (height, width).
+        lines: in pixels of a film `scale` times as long.
+        scale: longer side of the lines' film over that of `film`.
+
+    Returns:
+        A copy.
+    """
+    covered = film.copy()
+    for line in lines:
+        covered[_around(film, line, scale, _ABOVE)] = np.median(film[_around(film, line, scale, 1.0)])
+    return covered
+
+
+def is_marker(text: str) -> bool:
+    """Whether every word of a line is a marker; a line that nobody could read is none."""
+    words = _WORD.findall(text.upper())
+    return bool(words) and all(_is_harmless(word) for word in words)
+
+
+def _is_harmless(word: str) -> bool:
+    return len(word) <= (_DIGITS if word.isdigit() else _INITIALS) or word in _markers()
+
+
+@cache
+def _markers() -> frozenset[str]:
+    lines = MARKERS.read_text(encoding="utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+def _around(film: Film, line: Line, scale: float, above: float) -> tuple[slice, slice]:
+    """Rows and columns of a line, with a margin above and below in heights of it, and _BESIDE beside it."""
+    height = line.bottom - line.top
+    top, left = (max(int((edge - grown * height) / scale), 0) for edge, grown in ((line.top, above), (line.left, _BESIDE)))
+    bottom, right = (int(np.ceil((edge + grown * height) / scale)) for edge, grown in ((line.bottom, above), (line.right, _BESIDE)))
+    return slice(top, min(bottom, film.shape[0])), slice(left, min(right, film.shape[1]))
+
+
+def _read(film: Film, line: Line) -> str:
+    """What stands there; empty without tesseract, and where it finds nothing or takes too long."""
+    program = tesseract()
+    if program is None:
+        return ""
+    crop = film[_around(film, line, 1.0, _ABOVE)]
+    grow = _READ_HEIGHT_PX / (line.bottom - line.top)
+    dark_on_light = crop if line.is_dark else np.asarray(255 - crop, np.uint8)
+    large = cv2.resize(dark_on_light, None, fx=grow, fy=grow, interpolation=cv2.INTER_CUBIC)
+    try:
+        read = subprocess.run(
+            [program, "stdin", "stdout", "--psm", "7", "-l", "eng"],
+            input=encode_png(np.asarray(large, np.uint8)),
+            capture_output=True,
+            timeout=_TIMEOUT_S,
+            env={**os.environ, "OMP_THREAD_LIMIT": "1"},
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return ""
+    return read.stdout.decode("utf-8", "replace") if read.returncode == 0 else ""
+
+
+@cache
+def tesseract() -> str | None:
+    """The program, None where it is not installed."""
+    return shutil.which("tesseract")
