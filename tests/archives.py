@@ -253,19 +253,29 @@ def vindr_cxr(root: Path) -> Miniature:
     )
 
 
+_PADCHEST = (
+    ",ImageID,ImageDir,StudyDate_DICOM,StudyID,PatientID,PatientBirth,PatientSex_DICOM,ViewPosition_DICOM,Projection,MethodProjection,"
+    "Pediatric,Modality_DICOM,Manufacturer_DICOM,PhotometricInterpretation_DICOM,PixelRepresentation_DICOM,PixelAspectRatio_DICOM,"
+    "SpatialResolution_DICOM,BitsStored_DICOM,WindowCenter_DICOM,WindowWidth_DICOM,Rows_DICOM,Columns_DICOM,XRayTubeCurrent_DICOM,"
+    "Exposure_DICOM,ExposureInuAs_DICOM,ExposureTime,RelativeXRayExposure_DICOM,ReportID,Report,MethodLabel,Labels,Localizations,"
+    "LabelsLocalizationsBySentence,labelCUIS,LocalizationsCUIS"
+)
+
+
 def padchest(root: Path) -> Miniature:
     """A frontal and a lateral film of one study, a film by the network, and one whose list of labels was lost."""
-    header = ["", "ImageID", "ImageDir", "StudyDate_DICOM", "StudyID", "PatientID", "PatientBirth", "PatientSex_DICOM", "ViewPosition_DICOM", "Projection", "MethodProjection", "Pediatric", "Modality_DICOM", "Manufacturer_DICOM", "PhotometricInterpretation_DICOM", "PixelRepresentation_DICOM", "PixelAspectRatio_DICOM", "SpatialResolution_DICOM", "BitsStored_DICOM", "WindowCenter_DICOM", "WindowWidth_DICOM", "Rows_DICOM", "Columns_DICOM", "XRayTubeCurrent_DICOM", "Exposure_DICOM", "ExposureInuAs_DICOM", "ExposureTime", "RelativeXRayExposure_DICOM", "ReportID", "Report", "MethodLabel", "Labels", "Localizations", "LabelsLocalizationsBySentence", "labelCUIS", "LocalizationsCUIS"]
+    header = _PADCHEST.split(",")
     study, patient, other = (
         "20536686640136348236148679891455886468",
         "839860488694292331637988235681460987",
         "313572750430997347502932654319389875966",
     )
+    second, third = "135803415504923515076821959678074435083", "297111292439900220417141510494441226466"
     films = [
         (f"0/{study}_k6ga29.png", study, patient, "PA", "Physician", "['nodule', ' pleural effusion']"),
         (f"0/{study}_fzis7d.png", study, patient, "L", "Physician", "['nodule', ' pleural effusion']"),
-        ("1/135803415504923515076821959678074435083_fzis7d.png", "135803415504923515076821959678074435083", other, "AP_horizontal", "RNN_model", "['normal']"),
-        ("54/297111292439900220417141510494441226466_0sq0hd.png", "297111292439900220417141510494441226466", other, "EXCLUDE", "RNN_model", "nan"),
+        (f"1/{second}_fzis7d.png", second, other, "AP_horizontal", "RNN_model", "['normal']"),
+        (f"54/{third}_0sq0hd.png", third, other, "EXCLUDE", "RNN_model", "nan"),
     ]  # fmt: skip
     rows = []
     for seed, (path, study_id, patient_id, view, method, said) in enumerate(films):
@@ -379,9 +389,16 @@ def openi(root: Path) -> Miniature:
     )
 
 
+_COVID = (
+    "patientid,offset,sex,age,finding,RT_PCR_positive,survival,intubated,intubation_present,went_icu,in_icu,needed_supplemental_O2,"
+    "extubated,temperature,pO2_saturation,leukocyte_count,neutrophil_count,lymphocyte_count,view,modality,date,location,folder,"
+    "filename,doi,url,license,clinical_notes,other_notes,"
+)
+
+
 def covid_image_data_collection(root: Path) -> Miniature:
     """Two films of one patient, a slice of CT, a normal film, and a picture that the table does not know."""
-    header = ["patientid", "offset", "sex", "age", "finding", "RT_PCR_positive", "survival", "intubated", "intubation_present", "went_icu", "in_icu", "needed_supplemental_O2", "extubated", "temperature", "pO2_saturation", "leukocyte_count", "neutrophil_count", "lymphocyte_count", "view", "modality", "date", "location", "folder", "filename", "doi", "url", "license", "clinical_notes", "other_notes", ""]
+    header = _COVID.split(",")
     rows = [
         (
             "2",

@@ -151,7 +151,7 @@ def test_chexpert_plus_reports_are_files_within_their_table(tmp_path: Path) -> N
 def test_rows_are_found_again_by_their_place(end: str, mark: str, tmp_path: Path) -> None:
     words = [f'FINDINGS:{end}n° {number}, ünclear{end}{end}"two" lines' for number in range(7)]
     rows = [
-        ("train/patient%05d/study1/view1_frontal.jpg" % number, '"' + text.replace('"', '""') + '"') for number, text in enumerate(words)
+        (f"train/patient{number:05d}/study1/view1_frontal.jpg", '"' + text.replace('"', '""') + '"') for number, text in enumerate(words)
     ]
     text = mark + end.join(["path_to_image,report", *(",".join(row) for row in rows), ""])
     (tmp_path / "df_chexpert_plus_240401.csv").write_bytes(text.encode())

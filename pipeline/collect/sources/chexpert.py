@@ -31,7 +31,7 @@ class CheXpert(Archive):
             "AAAI (2019). https://doi.org/10.1609/aaai.v33i01.3301590"
         ),
         layout=(
-            "{train,valid,test}/patient00001/study1/view1_frontal.jpg; train.csv, valid.csv (Path, Sex, Age, Frontal/Lateral, AP/PA, 14 labels); "
+            "{train,valid,test}/patient00001/study1/view1_frontal.jpg; train.csv, valid.csv (Path, Sex, Age, views, 14 labels); "
             "Plus: PNG or DICOM in the same folders, df_chexpert_plus_240401.csv with reports"
         ),
         known_defects=(
@@ -39,7 +39,7 @@ class CheXpert(Archive):
             "17 rows say Frontal with the view LL or RL: neither is believed, their view is unknown.",
             "Ages stop at 90.",
             "-1 means uncertain, blank unmentioned; the validation and test sets are read by radiologists and have neither.",
-            "The test set's groundtruth.csv speaks of studies; in its readers' files Lung Lesion and Lung Opacity change places: joined by name.",
+            "The test set's groundtruth.csv speaks of studies; its readers' files swap Lung Lesion and Lung Opacity: joined by name.",
             "The films are 8-bit JPEGs, the small copy also reduced; they are not histogram-equalised as those of MIMIC-CXR-JPG.",
         ),
     )

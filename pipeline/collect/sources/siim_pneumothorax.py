@@ -21,7 +21,7 @@ class SiimPneumothorax(Archive):
             "Society for Imaging Informatics in Medicine (SIIM), American College of Radiology (ACR). "
             "SIIM-ACR Pneumothorax Segmentation. Kaggle (2019). https://kaggle.com/c/siim-acr-pneumothorax-segmentation"
         ),
-        layout="dicom-images-{train,test}/<study uid>/<series uid>/<image uid>.dcm; stage_2_images/ID_*.dcm; train-rle.csv, stage_2_train.csv",
+        layout="dicom-images-{train,test}/<study>/<series>/<image>.dcm; stage_2_images/ID_*.dcm; train-rle.csv, stage_2_train.csv",
         known_defects=(
             "With stage_2_train.csv the test films of stage 1 are training films, and stage_2_images/ alone is the test set.",
             "The films come from ChestX-ray14 under new identifiers: do not join the two, and expect the same patient under several.",
