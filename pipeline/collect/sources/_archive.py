@@ -47,8 +47,9 @@ class Archive(DicomFolder):
         """
         try:
             with self.open(export, table.relative) as raw:
-                for row in csv.DictReader(text(raw), restval=""):
-                    yield {key.strip(): cell for key, cell in row.items() if key}
+                reader = csv.DictReader(text(raw), restval="")
+                reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+                yield from reader
         except (OSError, EOFError, csv.Error, zlib.error) as error:
             name = PurePosixPath(table.relative).name
             raise InputError(f"the table {name} cannot be read to its end", "fetch the file again") from error

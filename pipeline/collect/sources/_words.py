@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
+from functools import lru_cache
 
 # ViewPosition (0018,5101). A lateral film whose side the archive does not tell is LATERAL, as MIMIC-CXR's headers have it.
 _VIEWS = {
@@ -22,6 +23,7 @@ _OLDEST = 122
 _DAYS = ("%Y%m%d", "%Y-%m-%d", "%B %d, %Y", "%b %d, %Y", "%m/%d/%Y")
 
 
+@lru_cache(1024)
 def view_position(word: str) -> str | None:
     """View Position of an archive's word: "AP_horizontal" and "ANTEROPOSTERIOR" are AP; a word of its own stays."""
     plain = " ".join(word.replace("_", " ").upper().split())
@@ -40,6 +42,7 @@ def age_years(word: str) -> int | None:
     return years if years is None or years <= _OLDEST else None
 
 
+@lru_cache(16_384)
 def day(word: str) -> date | None:
     """A whole date; None for a year or a month alone."""
     for form in _DAYS:
