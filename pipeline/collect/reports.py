@@ -30,7 +30,7 @@ def read_reports(found: Scan, names: Pseudonyms) -> Reports:
         report_id = names.of("report", accession)
         if report_id in rows:  # filed twice: the first by path counts, the other stays a skipped file
             continue
-        rows[report_id] = _row(report_id, names.of("accession", accession), _decode(file), accession, accessions.get(accession, []))
+        rows[report_id] = _row(report_id, names.of("accession", accession), _decode(found, file), accession, accessions.get(accession, []))
         by_file[file.file_id] = report_id
     return Reports(list(rows.values()), by_file)
 
@@ -41,8 +41,9 @@ def _report_files(found: Scan, accessions: set[str]) -> list[ScannedFile]:
     return [file for file, path in texts if path.parent in folders]
 
 
-def _decode(file: ScannedFile) -> str:
-    content = file.found.path.read_bytes()
+def _decode(found: Scan, file: ScannedFile) -> str:
+    with found.open(file) as raw:
+        content = raw.read()
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

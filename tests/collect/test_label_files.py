@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.base import findings
 from pipeline.base.errors import InputError
-from pipeline.base.interfaces import LABEL_FILES, FileLabels, FoundFile, is_film_reader
+from pipeline.base.interfaces import LABEL_FILES, SOURCES, FileLabels, FoundFile, is_film_reader
 from pipeline.base.labels import LabelState
 from pipeline.base.pseudonyms import Pseudonyms
 from pipeline.collect import labels, published
@@ -377,13 +377,13 @@ def test_other_xml_is_left_alone(text: str, tmp_path: Path) -> None:
 
 def scan(tmp_path: Path, films: list[tuple[str, str]], *files: Path) -> Scan:
     """Films (path, patient) and label files of an export."""
-    found = [ScannedFile(FoundFile(tmp_path / path, path, 1), f"file{index}", "dicom", "") for index, (path, _) in enumerate(films)]
+    found = [ScannedFile(FoundFile(path, 1, ""), f"file{index}", "dicom", "") for index, (path, _) in enumerate(films)]
     made = [
         Instance(f"file{index}", f"image{index}", patient, f"study{index}", None, 0, header(index))
         for index, (_, patient) in enumerate(films)
     ]
-    texts = [ScannedFile(FoundFile(path, path.name, 1), path.name, "csv" if path.suffix == ".csv" else "other", "") for path in files]
-    return Scan([*found, *texts], made, Pseudonyms(b"k" * 32), 1)
+    texts = [ScannedFile(FoundFile(path.name, 1, ""), path.name, "csv" if path.suffix == ".csv" else "other", "") for path in files]
+    return Scan([*found, *texts], made, Pseudonyms(b"k" * 32), 1, tmp_path, SOURCES.get("dicom_folder"))
 
 
 def header(index: int) -> Header:

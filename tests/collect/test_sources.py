@@ -6,12 +6,17 @@ import gzip
 import io
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from archives import ARCHIVES, Miniature, picture, table
 
+from pipeline import collect
+from pipeline.base import settings as settings_module
 from pipeline.base.errors import ExportError, InputError
 from pipeline.base.interfaces import SOURCES, FilmFacts, FoundFile
+from pipeline.base.storage import Home
 from pipeline.collect.sources import _words
 
 
@@ -295,3 +300,71 @@ def test_text_reads_streams_that_cannot_seek() -> None:
     from pipeline.collect.sources._archive import text
 
     assert text(io.BytesIO(b"\xef\xbb\xbfa,b\r\n")).read() == "a,b\r\n"
+
+
+# Through the stage.
+
+
+@pytest.fixture
+def curated(archive: tuple[str, str, Miniature], tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, str, Miniature]:
+    """The tables of `collect`."""
+    name, export, expected = archive
+    home = Home(tmp_path_factory.mktemp("home")).create()
+    collect.run(home, settings_module.load(overrides=(f"collect.source={name}",)), Path(export))
+    return home, name, expected
+
+
+def by_path(home: Home, table_name: str) -> dict[str, dict[str, Any]]:
+    """Rows of a table of files or films under the path they came from."""
+    paths = pq.read_table(home.private / "paths.parquet").to_pylist()
+    rows = {row["file_id"]: row for row in home.read(table_name).to_pylist()}
+    return {one["path"]: rows[one["file_id"]] for one in paths if one["file_id"] in rows}
+
+
+def test_every_film_is_collected_with_patient_and_view(curated: tuple[Home, str, Miniature]) -> None:
+    home, _, expected = curated
+    found = by_path(home, "instances")
+    assert set(found) == set(expected.films)
+    names = home.pseudonyms()
+    for path, (patient, view, _) in expected.films.items():
+        assert found[path]["patient_id"] == (names.of("patient", patient) if patient else None)
+        assert found[path]["view_position"] == view
+    ages = [row["patient_age_years"] for row in found.values()]
+    assert all(age is None or 0 < age <= 90 for age in ages)
+    kinds = {path: row["file_kind"] for path, row in by_path(home, "files").items()}
+    assert all(kinds[path] == ("dicom" if path.endswith((".dcm", ".dicom")) else "picture") for path in expected.films)
+    assert all(kinds[path] in ("other", "published_labels") for path in expected.strays)
+
+
+def test_labels_keep_uncertainty_and_readers(curated: tuple[Home, str, Miniature]) -> None:
+    home, _, expected = curated
+    images = {row["image_id"]: path for path, row in by_path(home, "instances").items()}
+    rows = home.read("published_labels").to_pylist()
+    found = {(images[row["image_id"]], row["annotator"], row["finding"], row["state"]) for row in rows}
+    assert expected.labels <= found
+
+
+def test_official_splits_are_kept(curated: tuple[Home, str, Miniature]) -> None:
+    home, _, expected = curated
+    images = {path: row["image_id"] for path, row in by_path(home, "instances").items()}
+    wanted = {images[path]: split for path, (_, _, split) in expected.films.items() if split}
+    kept = home.private / "official_splits.parquet"
+    assert (dict(zip(*pq.read_table(kept).to_pydict().values(), strict=True)) if kept.exists() else {}) == wanted
+
+
+def test_reports_reach_the_study_of_their_film(curated: tuple[Home, str, Miniature]) -> None:
+    home, _, expected = curated
+    films = by_path(home, "instances")
+    texts = {row["study_id"]: row["text"] for row in home.read("reports").to_pylist()}
+    for path, words in expected.reports.items():
+        assert words in texts[films[path]["study_id"]]
+    assert {films[path]["study_id"] for path in expected.reports} == set(texts)
+
+
+def test_no_identifier_of_the_archive_leaves_private(curated: tuple[Home, str, Miniature]) -> None:
+    home, _, expected = curated
+    words = {patient for patient, _, _ in expected.films.values() if patient and len(patient) > 4}
+    words |= {path.rpartition("/")[2].rpartition(".")[0] for path in expected.films}
+    published = b"".join(path.read_bytes() for path in sorted(home.tables.rglob("*.parquet")))
+    plain = "\n".join(str(home.read(name).to_pylist()) for name in ("files", "instances", "reports", "published_labels"))
+    assert not [word for word in words if word in plain or word.encode() in published]
