@@ -9,13 +9,15 @@ import csv
 import gzip
 import io
 import json
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
-from dicoms import gradient, make_dicom
+import numpy.typing as npt
+from dicoms import make_dicom
 
 CHEXPERT_14 = (
     *("No Finding", "Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema", "Consolidation", "Pneumonia"),
@@ -40,22 +42,27 @@ class Miniature:
     strays: tuple[str, ...] = ()
 
 
-def picture(path: Path, seed: int = 0, depth: type[np.unsignedinteger] = np.uint8) -> None:
-    """A PNG or JPEG by its suffix: a bright middle between dark fields, and noise of its own."""
+def pixels(seed: int, depth: type[np.unsignedinteger], top: int) -> npt.NDArray[np.unsignedinteger]:
+    """Fields and shadows of a film's own, so that no film of a miniature is another's duplicate."""
     rng = np.random.default_rng(seed)
-    y, x = np.mgrid[-1:1:96j, -1:1:80j]
-    level = 0.7 * np.exp(-8 * x**2) + 0.2 * np.exp(-4 * (y - 0.1 * seed) ** 2) + 0.1 * rng.random(x.shape)
-    top = np.iinfo(depth).max
+    level = rng.normal(0, 1, (96, 80)).cumsum(axis=seed % 2)
+    return ((level - level.min()) * (top / np.ptp(level))).astype(depth)
+
+
+def picture(path: Path, seed: int = 0, depth: type[np.unsignedinteger] = np.uint8) -> None:
+    """A PNG or JPEG by its suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    ok, content = cv2.imencode(path.suffix, np.clip(level * top, 0, top).astype(depth))
+    ok, content = cv2.imencode(path.suffix, pixels(seed, depth, int(np.iinfo(depth).max)))
     assert ok
     path.write_bytes(content.tobytes())
 
 
 def film(path: Path, seed: int, **fields: object) -> None:
-    """A DICOM film."""
+    """A DICOM film; a bare number for an age is upstream's, and pydicom would warn of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    make_dicom(path, gradient(48 + seed, 40), **fields)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        make_dicom(path, pixels(seed, np.uint16, 4095), **fields)
 
 
 def table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -14,6 +14,7 @@ from archives import ARCHIVES, Miniature, picture, table
 
 from pipeline import collect
 from pipeline.base import settings as settings_module
+from pipeline.base import stages
 from pipeline.base.errors import ExportError, InputError
 from pipeline.base.interfaces import SOURCES, FilmFacts, FoundFile
 from pipeline.base.storage import Home
@@ -359,6 +360,24 @@ def test_reports_reach_the_study_of_their_film(curated: tuple[Home, str, Miniatu
     for path, words in expected.reports.items():
         assert words in texts[films[path]["study_id"]]
     assert {films[path]["study_id"] for path in expected.reports} == set(texts)
+
+
+@pytest.mark.parametrize("name", ["mimic_cxr", "vindr_cxr"])
+def test_films_keep_their_labels_and_official_splits_to_the_end(name: str, tmp_path: Path) -> None:
+    (tmp_path / "export").mkdir()
+    expected = ARCHIVES[name](tmp_path / "export")
+    home = Home(tmp_path / "home").create()
+    settings = settings_module.load(overrides=(f"collect.source={name}", "decode.workers=1", "decode.shards=1"))
+    for stage in ("collect", "decode", "exclude", "group", "label", "split"):
+        stages.execute(stage, home, settings, tmp_path / "export")
+    paths = {row["image_id"]: path for path, row in by_path(home, "instances").items()}
+    splits = {paths[row["image_id"]]: (row["split"], row["assigned_by"]) for row in home.read("splits").to_pylist()}
+    assert {path for path in expected.films if path.endswith((".dcm", ".dicom"))} <= set(splits)
+    assert splits == {path: (expected.films[path][2], "official") for path in splits}
+    annotations = {(paths[row["image_id"]], row["annotator"], row["finding"], row["state"]) for row in home.read("annotations").to_pylist()}
+    assert {label for label in expected.labels if label[0] in splits} <= annotations
+    read = {path for path, annotator, _, state in annotations if annotator == "rules" and state == "POSITIVE"}
+    assert {path for path in expected.reports if path in splits} == read
 
 
 def test_no_identifier_of_the_archive_leaves_private(curated: tuple[Home, str, Miniature]) -> None:
