@@ -167,6 +167,11 @@ def chexpert(root: Path) -> Miniature:
         plus,
         [*rows, (train[1][0], "", "Frontal", "PA", "patient00001", "", "", 69.0, "Female", "train")],
     )
+    lines(
+        root / base / "chexbert_labels/impression_fixed.json",
+        json.dumps({"path_to_image": train[0][0], "Edema": 1.0, "Pneumothorax": None}),
+    )
+    table(root / base / "train_visualCheXbert.csv", header, [(f"{base}/{train[0][0]}", *train[0][1:5], *([0.0] * 14))])
     paths = [f"{base}/{path}" for path, *_ in train + valid]
     views, patients = ("AP", "PA", "LATERAL", None, "AP"), ("patient00001", "patient00001", "patient00001", "patient00002", "patient64541")
     splits = ("train",) * 4 + ("validate",)
@@ -176,6 +181,8 @@ def chexpert(root: Path) -> Miniature:
             (paths[0], "published:chexpert", "Edema", "UNCERTAIN"),
             (paths[0], "published:chexpert", "Pneumothorax", "NEGATIVE"),
             (paths[0], "published:chexpert", "Fracture", "UNMENTIONED"),
+            (paths[0], "published:chexbert:impression", "Edema", "POSITIVE"),
+            (paths[0], "published:visualchexbert", "Edema", "NEGATIVE"),
             (paths[2], "published:chexpert", "Edema", "POSITIVE"),
             (paths[4], "published:chexpert-valid", "Support Devices", "POSITIVE"),
             (paths[4], "published:chexpert-valid", "Edema", "NEGATIVE"),

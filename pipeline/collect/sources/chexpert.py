@@ -37,10 +37,10 @@ class CheXpert(Archive):
         known_defects=(
             "Three ages are 0 in a set of adults, and one sex is Unknown: both are unknown here.",
             "17 rows say Frontal with the view LL or RL: neither is believed, their view is unknown.",
-            "Ages stop at 90.",
+            "Ages stop at 90: 7,579 rows.",
             "-1 means uncertain, blank unmentioned; the validation and test sets are read by radiologists and have neither.",
             "The test set's groundtruth.csv speaks of studies; its readers' files swap Lung Lesion and Lung Opacity: joined by name.",
-            "The films are 8-bit JPEGs, the small copy also reduced; they are not histogram-equalised as those of MIMIC-CXR-JPG.",
+            "train_visualCheXbert.csv, train_cheXbert.csv and the JSON files of Plus are programs' labels: annotators of their own.",
         ),
     )
 
