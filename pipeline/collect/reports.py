@@ -36,7 +36,7 @@ def read_reports(found: Scan, names: Pseudonyms) -> Reports:
 
 
 def _report_files(found: Scan, accessions: set[str]) -> list[ScannedFile]:
-    texts = [(file, PurePosixPath(file.found.relative)) for file in found.files if file.kind == "text"]
+    texts = [(file, PurePosixPath(file.found.relative)) for file in found.files if file.kind == "text" and file.read_error is None]
     folders = {path.parent for _, path in texts if path.stem in accessions}
     return [file for file, path in texts if path.parent in folders]
 

@@ -212,6 +212,26 @@ def test_openi_reports_have_their_sections(tmp_path: Path) -> None:
     assert text == "INDICATION: Cough\n\nCOMPARISON: None.\n\nFINDINGS: The heart is large.\n\nIMPRESSION: No XXXX change."
 
 
+@pytest.mark.parametrize("text", ["<eCitation>", "<a>" + "x" * 2**20 + "</a>"])
+def test_a_broken_record_of_openi_is_a_row_and_no_report(text: str, tmp_path: Path) -> None:
+    ARCHIVES["openi"](tmp_path / "export")
+    (tmp_path / "export/NLMCXR_reports/ecgen-radiology/1.xml").write_text(text)
+    home = Home(tmp_path / "home").create()
+    collect.run(home, settings_module.load(overrides=("collect.source=openi",)), tmp_path / "export")
+    files = by_path(home, "files")
+    assert files["NLMCXR_reports/ecgen-radiology/1.xml/CXR1.txt"]["read_error"] == "unreadable_file"
+    assert files["NLMCXR_reports/ecgen-radiology/2.xml/CXR2.txt"]["report_id"]
+    assert len(home.read("reports")) == 1
+
+
+def test_a_table_of_reports_that_breaks_off_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "df_chexpert_plus_240401.csv").write_text(
+        'path_to_image,report\ntrain/patient00001/study1/view1_frontal.jpg,"' + "x" * 200_000
+    )
+    with pytest.raises(InputError, match="cannot be read to its end"):
+        list(SOURCES.get("chexpert").files(str(tmp_path)))
+
+
 def test_openi_from_kaggle(tmp_path: Path) -> None:
     picture(tmp_path / "images/images_normalized/1_IM-0001-4001.dcm.png")
     table(tmp_path / "indiana_projections.csv", ("uid", "filename", "projection"), [(1, "1_IM-0001-4001.dcm.png", "Lateral")])

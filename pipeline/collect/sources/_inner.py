@@ -34,11 +34,19 @@ class InnerReports:
     places: dict[tuple[str, str], dict[str, tuple[int, int]]] = field(default_factory=dict)
 
     def files(self, export: str, table: FoundFile, raw: BinaryIO) -> Iterator[FoundFile]:
-        """The reports of a table, by accession number; of rows that share one (the films of a study) the first speaks."""
+        """The reports of a table, by accession number; of rows that share one (the films of a study) the first speaks.
+
+        Raises:
+            InputError: the table breaks off.
+        """
         places: dict[str, tuple[int, int]] = {}
-        for row, start, length in _rows(raw):
-            if name := self.accession(row):
-                places.setdefault(name, (start, length))
+        try:
+            for row, start, length in _rows(raw):
+                if name := self.accession(row):
+                    places.setdefault(name, (start, length))
+        except csv.Error as error:
+            table_name = table.relative.rpartition("/")[2]
+            raise InputError(f"the table {table_name} cannot be read to its end", "fetch the file again") from error
         self.places[export, table.relative] = places
         for name in sorted(places):
             yield FoundFile(f"{table.relative}/{name}.txt", places[name][1], table.stamp)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import BinaryIO, ClassVar
 from xml.etree import ElementTree
 
-from pipeline.base.errors import InputError
 from pipeline.base.interfaces import SOURCES, FilmFacts, FoundFile, SourceCard
 from pipeline.collect.films import stem
 from pipeline.collect.sources._archive import Archive, cell
@@ -88,14 +87,15 @@ def _report(raw: BinaryIO) -> str:
     """The sections of a record of the XML release.
 
     Raises:
-        InputError: it is no such record.
+        OSError: it is no such record; `collect` files it as unreadable.
     """
     content = raw.read(_LARGEST_RECORD_BYTES + 1)
+    if len(content) > _LARGEST_RECORD_BYTES:
+        raise OSError("a record of Open-I is far too large")
     try:
-        root = ElementTree.fromstring(content) if len(content) <= _LARGEST_RECORD_BYTES else None
+        return headed(_sections(ElementTree.fromstring(content)))
     except ElementTree.ParseError as error:
-        raise InputError("a record of Open-I is no XML", "fetch NLMCXR_reports.tgz again") from error
-    return headed(_sections(root)) if root is not None else ""
+        raise OSError("a record of Open-I is no XML") from error
 
 
 def _sections(root: ElementTree.Element) -> Mapping[str, str]:
