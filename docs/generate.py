@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 
 from pipeline.base import findings, stages, tables
-from pipeline.base.interfaces import ALL, LABELERS, RULES
+from pipeline.base.interfaces import ALL, LABELERS, RULES, SOURCES
 from pipeline.base.settings import PROFILES, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,6 +79,25 @@ def plugins_page() -> str:
         rows = [(f"`{name}`", registry.describe(name), _codes(registry.needs(name))) for name in registry.names()]
         lines += [f"## {registry.seam}", "", f"Files in `{registry.package.replace('.', '/')}/`.", ""]
         lines += [*_grid(("name", "what it does", "needs"), rows), ""]
+    return _page(lines)
+
+
+def sources_page() -> str:
+    """docs/sources.md."""
+    lines = ["# Sources", _note("the card in the source's file"), ""]
+    lines += [
+        "Where an export comes from: `cxr run EXPORT --set collect.source=NAME`. Point EXPORT at the archive as it unpacks, or at a folder",
+        "above it. Published labels are read by their columns ([label files](plugins.md#label_file)) and become annotators, with every",
+        "uncertain label and every reader; the official split is kept by `split`. Licences are not granted here: read the archive's own.",
+        "",
+    ]
+    for name, source in SOURCES:
+        card = source.card
+        lines += [f"## {name}", "", SOURCES.describe(name), ""]
+        facts = (("Title", card.title), ("Licence", card.licence), ("Layout", card.layout), ("Cite", card.citation))
+        lines += [f"- {word}: {text}" for word, text in facts if text]
+        lines += ["- Known defects:", *(f"  - {defect}" for defect in card.known_defects)] if card.known_defects else []
+        lines += [""]
     return _page(lines)
 
 
@@ -215,6 +234,7 @@ FILES: dict[str, dict[str, Callable[[], str]]] = {
         "docs/tables.md": tables_page,
         "docs/settings.md": settings_page,
         "docs/plugins.md": plugins_page,
+        "docs/sources.md": sources_page,
         "docs/findings.md": findings_page,
         "docs/labelers.md": labelers_page,
         "docs/cli.md": cli_page,

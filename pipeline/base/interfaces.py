@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -27,22 +28,60 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """One file of an export: absolute path, path below the export with '/', and size in bytes."""
+    """One file of an export: path below it with '/', size in bytes, and a stamp that changes when the file does."""
 
-    path: Path
     relative: str
     size_bytes: int
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCard:
+    """What a user must know of an archive before using it."""
+
+    title: str
+    licence: str
+    citation: str
+    layout: str
+    known_defects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FilmFacts:
+    """What an archive's tables and paths say of one film. Words are DICOM's; original identifiers, for memory alone."""
+
+    patient_id: str | None
+    study_id: str | None
+    image_uid: str
+    view_position: str | None = None
+    patient_sex: str | None = None
+    patient_age_years: int | None = None
+    study_date: date | None = None
+    modality: str = "DX"
+    accession_number: str | None = None
+    pixel_spacing_mm: float | None = None
+    split: str | None = None
 
 
 class Source(Protocol):
     """Where files come from, and which labels came with them."""
 
-    def files(self, export: Path) -> Iterator[FoundFile]:
+    card: ClassVar[SourceCard]
+
+    def files(self, export: str) -> Iterator[FoundFile]:
         """Every file, in one fixed order, links not followed out of the export."""
         ...
 
-    def kind(self, found: FoundFile) -> str:
-        """dicom, text, csv or other; whether a text is a report and a csv holds labels, `collect` finds out."""
+    def kind(self, export: str, found: FoundFile) -> str:
+        """dicom, picture, text, csv or other; whether a text is a report and a csv holds labels, `collect` finds out."""
+        ...
+
+    def open(self, export: str, relative: str) -> BinaryIO:
+        """The bytes of one file."""
+        ...
+
+    def facts(self, export: str) -> Callable[[FoundFile], FilmFacts | None]:
+        """What the archive says of a film beyond its header; None where it says nothing."""
         ...
 
 

@@ -32,7 +32,10 @@ def run(home: Home, settings: Settings, export: Path | None) -> StageResult:
     names = home.pseudonyms()
     found = scan.scan(export, SOURCES.get(settings.collect.source), names, settings)
     if not found.instances:
-        raise ExportError(f"no readable DICOM file among {len(found.files)} files in {export}", "give a folder with DICOM files (.dcm)")
+        raise ExportError(
+            f"no readable DICOM file or film among {len(found.files)} files in {export}",
+            f"give a folder with DICOM files (.dcm), or name the archive: --set collect.source=NAME, one of {', '.join(SOURCES.names())}",
+        )
     texts = reports.read_reports(found, names)
     published = labels.read_published(found)
     for name, rows in (("files", found.file_rows(texts.by_file)), ("instances", found.instance_rows()), ("reports", texts.rows)):

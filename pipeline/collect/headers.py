@@ -17,6 +17,8 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_partial
 
+from pipeline.collect.sources._words import age_years
+
 PUBLISHED_TEXT = ("Modality", "BodyPartExamined", "ViewPosition", "Manufacturer", "PhotometricInterpretation", "BurnedInAnnotation")
 PUBLISHED_NUMBERS = ("Rows", "Columns", "BitsAllocated", "BitsStored", "PixelRepresentation", "SamplesPerPixel")
 IDENTIFYING_NAMES = (
@@ -183,14 +185,15 @@ def _date(dataset: Dataset, keyword: str) -> date | None:
 
 def _age(text: str | None, study: date | None, birth: date | None) -> int | None:
     """Whole years from Age String (PS3.5 section 6.2, AS) or the two dates; over 89 is 90 (HIPAA 164.514(b)(2)(i)(C))."""
-    match = re.fullmatch(r"(\d{1,3})([DWMY])", text or "")
-    if match:
-        years = int(match[1]) // {"D": 365, "W": 52, "M": 12, "Y": 1}[match[2]]
-    elif study and birth and birth <= study:
+    years = age_years(text or "")
+    if years is None and study and birth and birth <= study:
         years = study.year - birth.year - ((study.month, study.day) < (birth.month, birth.day))
-    else:
-        return None
-    return min(years, _OLDEST)
+    return banded_age(years)
+
+
+def banded_age(years: int | None) -> int | None:
+    """Everybody over 89 is 90."""
+    return years if years is None else min(years, _OLDEST)
 
 
 def _names(dataset: Dataset, keyword: str) -> list[str]:

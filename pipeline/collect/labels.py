@@ -101,10 +101,10 @@ def read_published(found: Scan) -> Published:
         InputError: a file of a known layout holds what the layout does not know; the line is named.
     """
     films, cells = Films(found), _Cells()
-    official: dict[str, str] = {}
+    official = {instance.image_id: instance.split for instance in found.instances if instance.split}
     unknown: dict[str, Counter[str]] = defaultdict(Counter)
     for index, file in enumerate(found.files):
-        recognised = published.recognise(file.found.path) if _may_hold_labels(file) else None
+        recognised = published.recognise(found.path(file)) if _may_hold_labels(file) else None
         if recognised is None:
             continue
         found.files[index] = ScannedFile(file.found, file.file_id, "labels", file.content_digest)

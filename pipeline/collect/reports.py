@@ -30,19 +30,20 @@ def read_reports(found: Scan, names: Pseudonyms) -> Reports:
         report_id = names.of("report", accession)
         if report_id in rows:  # filed twice: the first by path counts, the other stays a skipped file
             continue
-        rows[report_id] = _row(report_id, names.of("accession", accession), _decode(file), accession, accessions.get(accession, []))
+        rows[report_id] = _row(report_id, names.of("accession", accession), _decode(found, file), accession, accessions.get(accession, []))
         by_file[file.file_id] = report_id
     return Reports(list(rows.values()), by_file)
 
 
 def _report_files(found: Scan, accessions: set[str]) -> list[ScannedFile]:
-    texts = [(file, PurePosixPath(file.found.relative)) for file in found.files if file.kind == "text"]
+    texts = [(file, PurePosixPath(file.found.relative)) for file in found.files if file.kind == "text" and file.read_error is None]
     folders = {path.parent for _, path in texts if path.stem in accessions}
     return [file for file, path in texts if path.parent in folders]
 
 
-def _decode(file: ScannedFile) -> str:
-    content = file.found.path.read_bytes()
+def _decode(found: Scan, file: ScannedFile) -> str:
+    with found.open(file) as raw:
+        content = raw.read()
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from pipeline.base.interfaces import FoundFile, Source
+from pipeline.base.interfaces import FilmFacts, FoundFile, Source
 from pipeline.base.progress import track
 from pipeline.base.pseudonyms import Pseudonyms
 from pipeline.base.settings import Settings
-from pipeline.collect import deidentify
+from pipeline.collect import deidentify, facts
 from pipeline.collect.headers import Header, HeaderError, read_header
 
 
@@ -36,6 +37,7 @@ class Instance:
     accession_id: str | None
     shard: int
     header: Header
+    split: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,16 @@ class Scan:
     instances: list[Instance]
     names: Pseudonyms
     shift_days: int
+    export: Path
+    source: Source
+
+    def path(self, file: ScannedFile) -> Path:
+        """Where a file lies; what a source opens within another file lies nowhere."""
+        return self.export / file.found.relative
+
+    def open(self, file: ScannedFile) -> BinaryIO:
+        """The bytes of a file."""
+        return self.source.open(str(self.export), file.found.relative)
 
     def by_accession(self) -> dict[str, list[Instance]]:
         """Instances under their original accession number."""
@@ -58,7 +70,7 @@ class Scan:
     def file_rows(self, reports: dict[str, str]) -> list[dict[str, object]]:
         """Rows of `files`; `reports` maps the files that turned out to be reports to their report_id."""
         images = {instance.file_id: instance.image_id for instance in self.instances}
-        kinds = {"dicom": "dicom", "labels": "published_labels"}
+        kinds = {"dicom": "dicom", "picture": "picture", "labels": "published_labels"}
         return [
             {
                 "file_id": file.file_id,
@@ -97,19 +109,29 @@ def scan(export: Path, source: Source, names: Pseudonyms, settings: Settings) ->
     """Look at every file of the export once."""
     files: list[ScannedFile] = []
     instances: list[Instance] = []
-    for found in track(source.files(export), "collect", unit=" files"):
-        file, header = _look(found, source.kind(found), names, settings.collect.max_header_mb * 2**20)
+    known = source.facts(str(export))
+    for found in track(source.files(str(export)), "collect", unit=" files"):
+        kind = source.kind(str(export), found)
+        fact = known(found) if kind in ("dicom", "picture") else None
+        # A picture of which the archive says nothing is no film.
+        kind = "other" if kind == "picture" and fact is None else kind
+        file, header = _look(export, source, found, kind, fact, names, settings.collect.max_header_mb * 2**20)
         files.append(file)
         if header is not None:
-            instances.append(_instance(file.file_id, header, names, settings.decode.shards))
-    return Scan(files, instances, names, settings.collect.date_shift_days)
+            instances.append(_instance(file.file_id, header, fact.split if fact else None, names, settings.decode.shards))
+    return Scan(files, instances, names, settings.collect.date_shift_days, export, source)
 
 
-def _look(found: FoundFile, kind: str, names: Pseudonyms, max_header_bytes: int) -> tuple[ScannedFile, Header | None]:
+def _look(
+    export: Path, source: Source, found: FoundFile, kind: str, fact: FilmFacts | None, names: Pseudonyms, max_header_bytes: int
+) -> tuple[ScannedFile, Header | None]:
     file_id, error, header, digest = names.of("file", found.relative), None, None, ""
     try:
-        digest = names.digest(found.path.read_bytes())
-        header = read_header(found.path, max_header_bytes) if kind == "dicom" else None
+        with source.open(str(export), found.relative) as raw:
+            digest = names.digest(raw.read())
+        header = read_header(export / found.relative, max_header_bytes) if kind == "dicom" else None
+        if fact is not None:
+            header = facts.joined(header, fact) if header else facts.of_picture(fact)
     except HeaderError as problem:
         error = problem.reason
     except OSError:
@@ -117,7 +139,7 @@ def _look(found: FoundFile, kind: str, names: Pseudonyms, max_header_bytes: int)
     return ScannedFile(found, file_id, kind, digest, error), header
 
 
-def _instance(file_id: str, header: Header, names: Pseudonyms, shards: int) -> Instance:
+def _instance(file_id: str, header: Header, split: str | None, names: Pseudonyms, shards: int) -> Instance:
     patient_id = _pseudonym(names, "patient", header.patient_id)
     return Instance(
         file_id=file_id,
@@ -128,6 +150,7 @@ def _instance(file_id: str, header: Header, names: Pseudonyms, shards: int) -> I
         # One film's files must meet in one shard, so a film without a patient goes by its own identifier.
         shard=names.number("shard", patient_id or header.sop_instance_uid) % shards,
         header=header,
+        split=split,
     )
 
 

@@ -1,10 +1,11 @@
-"""Files opened as rows of text: CSV, gzipped CSV, and an XML document as one row. What the cells mean belongs to `label_files`."""
+"""Files opened as rows of text: CSV and JSON lines, gzipped or not, and an XML document as one row. Cells belong to `label_files`."""
 
 from __future__ import annotations
 
 import csv
 import gzip
 import io
+import json
 import re
 import zlib
 from collections import Counter, defaultdict
@@ -18,10 +19,11 @@ from xml.etree import ElementTree
 from pipeline.base import findings
 from pipeline.base.errors import InputError
 
-SUFFIXES = (".csv", ".csv.gz", ".xml")
+SUFFIXES = (".csv", ".csv.gz", ".xml", ".json", ".json.gz")
 JOINER = "|"
 # An Open-I record has 10 kB; a document beyond this is no record and is not parsed.
 _LARGEST_XML_BYTES = 2**20
+_LONGEST_JSON_LINE = 2**16
 _GZIP_MAGIC = b"\x1f\x8b"
 _UNREADABLE = (OSError, EOFError, csv.Error, zlib.error)
 
@@ -49,7 +51,7 @@ class Table:
     @property
     def name(self) -> str:
         """The file's name in lower case, without suffixes."""
-        return re.sub(r"(\.csv)?(\.gz)?(\.xml)?$", "", self.path.name.lower())
+        return re.sub(r"(\.(csv|json))?(\.gz)?(\.xml)?$", "", self.path.name.lower())
 
     def column(self, *names: str) -> str | None:
         """The first column so called; capitals, blanks and punctuation do not count."""
@@ -103,7 +105,10 @@ def _key(name: str) -> str:
 
 
 def _records(path: Path) -> _Records:
-    return _xml_records(path) if path.suffix.lower() == ".xml" else _csv_records(path)
+    name = path.name.lower()
+    if name.endswith((".json", ".json.gz")):
+        return _json_records(path)
+    return _xml_records(path) if name.endswith(".xml") else _csv_records(path)
 
 
 def _csv_records(path: Path) -> _Records:
@@ -115,6 +120,28 @@ def _csv_records(path: Path) -> _Records:
             if row:
                 yield line, row
             line = reader.line_num + 1
+
+
+def _json_records(path: Path) -> _Records:
+    """Objects one a line (CheXpert Plus), all with the keys of the first; null is blank. A document of one long line is no table."""
+    keys: list[str] = []
+    with _text(path) as handle:
+        lines = iter(lambda: handle.readline(_LONGEST_JSON_LINE), "")
+        for number, record in enumerate(map(_json_object, lines), start=1):
+            if not keys:
+                keys = list(record)
+                yield 1, keys
+            yield number, ["" if record.get(key) is None else str(record[key]) for key in keys]
+
+
+def _json_object(line: str) -> dict[str, object]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise csv.Error("a line is no JSON") from error
+    if not isinstance(found, dict):
+        raise csv.Error("a line is no JSON object")
+    return found
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from pipeline.base import findings
 from pipeline.base.errors import InputError
-from pipeline.base.interfaces import LABEL_FILES, FileLabels, FoundFile, is_film_reader
+from pipeline.base.interfaces import LABEL_FILES, SOURCES, FileLabels, FoundFile, is_film_reader
 from pipeline.base.labels import LabelState
 from pipeline.base.pseudonyms import Pseudonyms
 from pipeline.collect import labels, published
@@ -170,6 +171,36 @@ def test_chexpert_readers_decide_every_finding(name: str, part: str, cells: list
     assert row.annotator == annotator
     assert row.names == (("folder", "patient64741/study1"),)
     assert row.states["Support Devices"] in (P, U)
+
+
+@pytest.mark.parametrize(
+    ("name", "annotator"), [("train_cheXbert.csv", "published:chexbert"), ("train_visualCheXbert.csv", "published:visualchexbert")]
+)
+def test_chexpert_programs_beside_the_labeler_are_annotators_of_their_own(name: str, annotator: str, tmp_path: Path) -> None:
+    row = f"CheXpert-v1.0/valid/patient00001/study1/view1_frontal.jpg,{','.join(['0.0'] * 13 + ['1.0'])}"
+    (found,) = read(put(tmp_path, name, f"Path,{CHEXPERT}\n{row}\n"))
+    assert found.annotator == annotator
+    assert not is_film_reader(annotator)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".json.gz"])
+def test_chexpert_plus_lines_of_json(suffix: str, tmp_path: Path) -> None:
+    lines = [
+        {"path_to_image": f"train/patient0000{n}/study1/view1_frontal.jpg", "Edema": cell, "Fracture": None, "No Finding": 0.0}
+        for n, cell in enumerate((1.0, -1.0, None))
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    rows = read(put(tmp_path, f"findings_fixed{suffix}", text))
+    assert {row.annotator for row in rows} == {"published:chexbert:findings"}
+    assert [row.names for row in rows] == [(("path", f"patient0000{n}/study1/view1_frontal"),) for n in range(3)]
+    assert [row.states["Edema"] for row in rows] == [P, U, S]
+    with pytest.raises(InputError, match="cannot be read to its end"):
+        read(put(tmp_path, f"report_fixed{suffix}", text + '{"path_to_image": "tr'))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "1", '{"a": 1}', "", "not json", '{"a": "' + "x" * 2**17 + '"}', "[{}, {}]"])
+def test_other_json_is_left_alone(text: str, tmp_path: Path) -> None:
+    assert published.recognise(put(tmp_path, "mappings.json", text)) is None
 
 
 def test_chexpert_columns_are_joined_by_name(tmp_path: Path) -> None:
@@ -377,13 +408,13 @@ def test_other_xml_is_left_alone(text: str, tmp_path: Path) -> None:
 
 def scan(tmp_path: Path, films: list[tuple[str, str]], *files: Path) -> Scan:
     """Films (path, patient) and label files of an export."""
-    found = [ScannedFile(FoundFile(tmp_path / path, path, 1), f"file{index}", "dicom", "") for index, (path, _) in enumerate(films)]
+    found = [ScannedFile(FoundFile(path, 1, ""), f"file{index}", "dicom", "") for index, (path, _) in enumerate(films)]
     made = [
         Instance(f"file{index}", f"image{index}", patient, f"study{index}", None, 0, header(index))
         for index, (_, patient) in enumerate(films)
     ]
-    texts = [ScannedFile(FoundFile(path, path.name, 1), path.name, "csv" if path.suffix == ".csv" else "other", "") for path in files]
-    return Scan([*found, *texts], made, Pseudonyms(b"k" * 32), 1)
+    texts = [ScannedFile(FoundFile(path.name, 1, ""), path.name, "csv" if path.suffix == ".csv" else "other", "") for path in files]
+    return Scan([*found, *texts], made, Pseudonyms(b"k" * 32), 1, tmp_path, SOURCES.get("dicom_folder"))
 
 
 def header(index: int) -> Header:

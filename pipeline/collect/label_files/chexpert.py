@@ -17,9 +17,13 @@ _DECIDED = {LabelState.POSITIVE, LabelState.NEGATIVE}
 _CONSENSUS = {"valid", "valid_labels", "test", "test_labels", "truth", "groundtruth"}
 
 
+# Programs whose labels of the same films come beside train.csv, by the file's name.
+_PROGRAMS = ("visualchexbert", "chexbert")
+
+
 @LABEL_FILES.add("chexpert")
 class CheXpert:
-    """CheXpert (`Path` or `Study` and 14 findings), or findings as 1, 0, -1 and blank beside a DICOM identifier."""
+    """CheXpert (`Path`, `Study` or Plus's `path_to_image` and 14 findings), or findings as 1, 0, -1 and blank beside a DICOM identifier."""
 
     human: ClassVar[Mapping[str, str]] = {"published:chexpert-valid": "film", "published:chexpert-test": "film"}
     example: ClassVar[tuple[str, str]] = (
@@ -37,15 +41,16 @@ class CheXpert:
         """A row of the validation or test part that decides every finding is the radiologists', since the labeler leaves blanks."""
         kind, item = _item(table) or ("", "")
         columns = {name: finding for name, finding in table.findings().items() if name != item}
-        is_path, reader = kind in ("path", "folder"), _reader(table.name)
+        is_path, reader, program = kind in ("path", "folder"), _reader(table.name), _program(table)
         for _, name, states in chexpert_rows(table, item, columns):
-            part = _part(name) if is_path and _DECIDED.issuperset(states.values()) else None
-            annotator = "published:chexpert" if part is None else f"published:chexpert-{part}{reader}"
+            part = _part(name) if is_path and program is None and _DECIDED.issuperset(states.values()) else None
+            annotator = program or "published:chexpert" if part is None else f"published:chexpert-{part}{reader}"
             yield FileLabels(((kind, _end(name) if is_path else name),), annotator, states)
 
 
 def _item(table: TextTable) -> tuple[str, str] | None:
-    own = next(((kind, column) for kind, name in (("path", "Path"), ("folder", "Study")) if (column := table.column(name))), None)
+    names = (("path", "Path"), ("folder", "Study"), ("path", "path_to_image"))
+    own = next(((kind, column) for kind, name in names if (column := table.column(name))), None)
     return identifier(table) or own
 
 
@@ -57,6 +62,13 @@ def _end(path: str) -> str:
     """From the patient's folder on, which is unique in CheXpert: "patient00001/study1/view1_frontal"."""
     start = _PATIENT.search(path)
     return stem(path[start.start() :] if start else path).strip("/")
+
+
+def _program(table: TextTable) -> str | None:
+    """CheXbert's labels of CheXpert Plus, one file a section (report_fixed.json), and train_cheXbert.csv, train_visualCheXbert.csv."""
+    if table.column("path_to_image"):
+        return f"published:chexbert:{table.name.removesuffix('_fixed')}"
+    return next((f"published:{name}" for name in _PROGRAMS if name in table.name), None)
 
 
 def _reader(file_name: str) -> str:
