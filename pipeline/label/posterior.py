@@ -71,10 +71,11 @@ class _Patterns:
     """Distinct rows of states.
 
     Attributes:
-        readers: one-hot, shape (patterns, readers, 4); who was not asked is all zeros and so says nothing.
+        readers: one-hot, shape (patterns, readers * 4); who was not asked is all zeros and so says nothing.
         texts: the same of annotators that read the report.
         weights: films of each pattern; 0 where nobody was asked.
         asked: the set of annotators that was asked, as a number, shape (patterns,).
+        sets: the same one-hot, shape (sets, patterns).
         which: pattern of each film, shape (n,).
     """
 
@@ -82,6 +83,7 @@ class _Patterns:
     texts: Floats
     weights: Floats
     asked: Ints
+    sets: Floats
     which: Ints
 
 
@@ -121,7 +123,7 @@ def fit(codes: Codes, priors: Priors, rng: np.random.Generator) -> Posterior:
         rng: draws films and priors anew for the intervals (weighted likelihood bootstrap, Newton and Raftery 1994, JRSS B 56:3).
     """
     patterns = _patterns(codes, priors.is_reader)
-    tables, found = _fitted(patterns, _start(priors, int(patterns.asked.max(initial=0)) + 1), priors, _TOLERANCE)
+    tables, found = _fitted(patterns, _start(priors, len(patterns.sets)), priors, _TOLERANCE)
     p_positive = found.theta @ MAJORITY[1]
     interval = _interval(p_positive, [_drawn(patterns, tables, priors, rng) for _ in range(_DRAWS)])
     return Posterior(p_positive[patterns.which], interval[:, patterns.which], float(tables.common @ MAJORITY[1]), _by_truth(tables, priors))
@@ -178,8 +180,10 @@ def _patterns(codes: Codes, is_reader: npt.NDArray[np.bool_]) -> _Patterns:
     rows = codes[first]
     _, asked, _ = _distinct(np.asarray(rows != MISSING, np.int8))
     given = np.asarray(rows[:, :, None] == np.arange(len(STATES))[None, None, :], np.float64)
+    readers, texts = (given[:, chosen].reshape(len(rows), -1) for chosen in (is_reader, ~is_reader))
     weights = np.where((rows != MISSING).any(axis=1), counts, 0).astype(np.float64)
-    return _Patterns(given[:, is_reader], given[:, ~is_reader], weights, asked, which)
+    sets = np.asarray(asked == np.arange(asked.max(initial=0) + 1)[:, None], np.float64)
+    return _Patterns(readers, texts, weights, asked, sets, which)
 
 
 def _distinct(codes: Codes) -> tuple[Ints, Ints, Ints]:
@@ -204,9 +208,10 @@ def _start(priors: Priors, sets: int) -> _Tables:
 
 def _expect(patterns: _Patterns, tables: _Tables, priors: Priors) -> _Expected:
     """E-step."""
-    seen = np.einsum("prs,rsg->pg", patterns.readers, np.log(_at_theta(tables.readers)))
+    seen = patterns.readers @ np.log(_at_theta(tables.readers)).reshape(-1, CALLED.shape[1])
     # P(texts, report's state | perceived), shape (patterns, 2, 4)
-    written = tables.report * np.exp(np.einsum("pas,aws->pw", patterns.texts, np.log(_read(tables, priors))))[:, None, :]
+    read = np.log(_read(tables, priors)).transpose(0, 2, 1).reshape(-1, len(STATES))
+    written = tables.report * np.exp(patterns.texts @ read)[:, None, :]
     perceived = written.sum(axis=2)
     theta = _normalise(tables.sets[patterns.asked] * np.exp(seen - seen.max(axis=1, keepdims=True)) * (perceived @ CALLED))
     by_author = perceived * ((theta / (perceived @ CALLED)) @ CALLED.T)
@@ -219,37 +224,35 @@ def _read(tables: _Tables, priors: Priors) -> Floats:
 
 def _at_theta(tables: Floats) -> Floats:
     """P(state | theta), shape (..., 4, grid), from tables over what was perceived, shape (..., 2, 4)."""
-    return np.asarray(np.einsum("...zs,zg->...sg", tables, CALLED))
+    return np.asarray(np.swapaxes(tables, -1, -2) @ CALLED)
 
 
 def _maximise(patterns: _Patterns, tables: _Tables, found: _Expected, priors: Priors) -> _Tables:
     """M-step: every distribution is its pseudo-counts and expected counts, normalised."""
     films = patterns.weights[:, None] * found.theta
-    is_texted = patterns.texts.any(axis=(1, 2))
+    is_texted = patterns.texts.any(axis=1)
     written = (patterns.weights * is_texted)[:, None, None] * found.written
-    sets = np.zeros_like(tables.sets)
-    np.add.at(sets, patterns.asked, films)
     common = _normalise(priors.theta + films.sum(axis=0))
     return _Tables(
         _normalise(priors.readers + _perceived(patterns.readers, films, tables.readers)),
         _normalise(priors.report + written.sum(axis=0)),
-        _slips(np.einsum("pw,pas->aws", written.sum(axis=1), patterns.texts), tables, priors),
+        _slips((patterns.texts.T @ written.sum(axis=1)).reshape(-1, len(STATES), len(STATES)), tables, priors),
         common,
-        _normalise(sets + _SET * common),
+        _normalise(patterns.sets @ films + _SET * common),
     )
 
 
 def _slips(films: Floats, tables: _Tables, priors: Priors) -> Floats:
-    """Slips of each annotator, from expected films by the report's state and what it made of it, shape (texts, 4, 4)."""
-    by_slip = tables.slips[:, None, None] * priors.usual[:, None, :] / _read(tables, priors)
+    """Slips of each annotator, from expected films by what it made of the report and the report's state, shape (texts, 4, 4)."""
+    by_slip = tables.slips[:, None, None] * priors.usual[:, :, None] / _read(tables, priors).transpose(0, 2, 1)
     slipped = (films * by_slip).sum(axis=(1, 2)) + priors.slips[:, 0]
     return np.asarray(slipped / (films.sum(axis=(1, 2)) + priors.slips.sum(axis=1)))
 
 
 def _perceived(given: Floats, films: Floats, tables: Floats) -> Floats:
     """Expected films by what each reader perceived and said, shape (readers, 2, 4)."""
-    at_theta = np.einsum("prs,pg->rsg", given, films) / _at_theta(tables)
-    return np.asarray(tables * np.einsum("rsg,zg->rzs", at_theta, CALLED))
+    at_theta = (given.T @ films).reshape(-1, len(STATES), CALLED.shape[1]) / _at_theta(tables)
+    return np.asarray(tables * (at_theta @ CALLED.T).transpose(0, 2, 1))
 
 
 def _by_truth(tables: _Tables, priors: Priors) -> Floats:
