@@ -17,6 +17,7 @@ from pipeline.audit import cells, home
 from pipeline.audit.given import Given
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
+from pipeline.review import budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class Audit:
     """What an audit found.
 
     Attributes:
-        cells: one row a cell, most suspicious first: `cells.COLUMNS` and given_target.
+        cells: one row a cell, most suspicious first: `cells.COLUMNS`, given_target, and with a budget review_position, the place of the
+            item among those to be read; null where the time does not reach.
         notes: what was left out, turned, disabled or not heard, in words.
     """
 
@@ -32,12 +34,13 @@ class Audit:
     notes: tuple[str, ...]
 
 
-def run(given: Given, settings: Settings) -> Audit:
+def run(given: Given, settings: Settings, minutes: float | None = None) -> Audit:
     """Judge every cell of the labels.
 
     Args:
         given: from `given.read`.
         settings: of the stages; labelers and findings follow from the labels.
+        minutes: of reading time to plan for.
 
     Raises:
         PluginError: a detector or policy is unknown or lacks its package.
@@ -50,4 +53,17 @@ def run(given: Given, settings: Settings) -> Audit:
         home.fill(made, given)
         labelled, ranked = label.run(made, settings), rank.run(made, settings)
         judged = cells.every(made)
-    return Audit(judged, (*given.notes, *labelled.warnings, *ranked.warnings))
+        notes = (*given.notes, *labelled.warnings, *ranked.warnings)
+        return Audit(judged, notes) if minutes is None else Audit(*_planned(made, judged, notes, minutes, settings))
+
+
+def _planned(
+    made: Home, judged: pd.DataFrame, notes: tuple[str, ...], minutes: float, settings: Settings
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Cells with review_position, and what the time is worth as one more note. Second reads are for worksheets, not for a table."""
+    once = settings.review.model_copy(update={"second_read_share": 0.0})
+    tried = made.read("label_issues", ["image_id", "finding", "label_quality_score"]).to_pandas()
+    chosen = budget.queue(tried, minutes, once)
+    places = chosen.rename(columns={"image_id": "item_id", "position": "review_position"})[["item_id", "finding", "review_position"]]
+    planned = judged.merge(places, on=["item_id", "finding"], how="left", validate="one_to_one")
+    return planned.astype({"review_position": "Int64"}), (*notes, budget.in_words(budget.summary(tried, chosen, once)))

@@ -104,6 +104,20 @@ class Rank(_Section):
     max_issue_share: float = Field(default=0.10, gt=0, le=1, description="at most this share of cells is flagged")
 
 
+class Review(_Section):
+    """What a reader's minutes are spent on. The seconds are assumptions; put your readers' own in their place."""
+
+    seconds_per_film: float = Field(default=20.0, gt=0, description="to open a film and look at it")
+    seconds_per_finding: float = Field(default=5.0, gt=0, description="to decide and enter one finding of an open film")
+    quota: int = Field(default=0, ge=0, description="at least so many labels of every finding, the most suspicious ones")
+    second_read_share: float = Field(
+        default=0.05, ge=0, le=1, description="share of films that a second reader reads too, without knowing of the first"
+    )
+    stop_below_per_hour: float = Field(
+        default=0.0, ge=0, description="leave time unspent where an hour is expected to find fewer wrong labels than this"
+    )
+
+
 class Split(_Section):
     """Train / validate / test."""
 
@@ -131,6 +145,7 @@ class Settings(_Section):
     label: Label = Label()
     predict: Predict = Predict()
     rank: Rank = Rank()
+    review: Review = Review()
     split: Split = Split()
     validate_: Validate = Field(default=Validate(), alias="validate")
 

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from pipeline import __version__
 from pipeline.base import stages
-from pipeline.base.errors import CxrError
+from pipeline.base.errors import CxrError, InputError
 from pipeline.base.settings import Profile
 from pipeline.base.storage import Home
 from pipeline.cli import audit, compare, label
@@ -235,9 +235,26 @@ def export_verdicts(
     file: Annotated[Path, typer.Argument(help="CSV to write.")],
     home: HomeOption,
     limit: Annotated[int, typer.Option(min=1, help="So many of the most suspicious labels.")] = 100,
+    minutes: Annotated[
+        float | None, typer.Option(min=1, help="What is worth so much reading time, film by film, instead of the first --limit labels.")
+    ] = None,
+    second: Annotated[
+        Path | None, typer.Option(help="With --minutes: blinded CSV of the films that a second reader is to read as well.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, e.g. review.seconds_per_film=40; repeatable.")
+    ] = None,
 ) -> None:
-    """Write the most suspicious labels as a worksheet to fill in."""
-    from pipeline.review import export_csv
+    """Write the most suspicious labels as a worksheet to fill in, or the queue that a reader's minutes are best spent on."""
+    from pipeline.base import settings
+    from pipeline.review import export_csv, export_queue
+    from pipeline.review.budget import in_words
 
-    export_csv(Home(home).require(), file, limit)
+    if minutes is None:
+        if second is not None or overrides:
+            raise InputError("--second and --set are about reading time", "add --minutes")
+        export_csv(Home(home).require(), file, limit)
+    else:
+        chosen = settings.load(home, overrides=tuple(overrides or ())).review
+        console.print(in_words(export_queue(Home(home).require(), file, second, minutes, chosen)), soft_wrap=True)
     console.print(f"Fill in the columns verdict (1, 0, -1) and reader of {file}, then: cxr verdicts import {file}")

@@ -27,6 +27,10 @@ def audit(
     ] = None,
     readers: Annotated[Path | None, typer.Option(help="Folder with CSVs like LABELS.csv, one a radiologist.")] = None,
     verdicts: Annotated[Path | None, typer.Option(help="Decided cells: id, finding, value (1, 0, -1).")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--budget-minutes", min=1, help="Mark what is worth so much reading time, in the column review_position."),
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the most suspicious cells to this page as well.")] = None,
     overrides: Annotated[
         list[str] | None,
@@ -45,7 +49,8 @@ def audit(
     predictions = predictions or []
     people = sorted(readers.glob("*.csv")) if readers else []
     _check(output, html, {path.resolve() for path in (labels, *predictions, *people, *((verdicts,) if verdicts else ()))})
-    found = auditing.run(given.read(labels, predictions, readers, verdicts), settings.load(overrides=tuple(overrides or ())))
+    chosen = settings.load(overrides=tuple(overrides or ()))
+    found = auditing.run(given.read(labels, predictions, readers, verdicts), chosen, minutes)
     _write(found, output)
     if html is not None:
         _write_page(found, labels.name, html)
@@ -65,10 +70,9 @@ def _check(output: Path, html: Path | None, given: set[Path]) -> None:
 def _write(found: Audit, output: Path) -> None:
     import pyarrow as pa
 
-    from pipeline.audit.cells import COLUMNS
     from pipeline.base.storage import atomic_bytes, copy_parquet
 
-    cells = found.cells[list(COLUMNS)]
+    cells = found.cells.drop(columns="given_target")
     if output.suffix == ".parquet":
         copy_parquet(pa.Table.from_pandas(cells, preserve_index=False), output)
     else:

@@ -8,9 +8,9 @@ from pipeline.base import tables, verdicts
 from pipeline.base.interfaces import StageResult
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
-from pipeline.review.worksheet import export_csv, import_csv
+from pipeline.review.worksheet import export_csv, export_queue, import_csv
 
-__all__ = ["export_csv", "import_csv", "run"]
+__all__ = ["export_csv", "export_queue", "import_csv", "run"]
 
 
 def run(home: Home, settings: Settings) -> StageResult:

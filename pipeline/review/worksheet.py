@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import pandas as pd
 
 from pipeline.base import findings, verdicts
 from pipeline.base.errors import InputError
 from pipeline.base.pseudonyms import Pseudonyms
+from pipeline.base.settings import Review
 from pipeline.base.storage import Home, atomic_bytes
 from pipeline.base.verdicts import Verdict
+from pipeline.review import budget
 
 COLUMNS = ("rank", "image_id", "finding", "given_label", "p_positive", "reason", "verdict", "reader")
 NEEDED = ("image_id", "finding", "verdict", "reader")
@@ -39,15 +43,55 @@ def export_csv(home: Home, path: Path, limit: int) -> int:
     """
     if limit < 1:
         raise InputError(f"a worksheet of {limit} rows cannot be made", "ask for at least 1 row")
-    decided = {(row["image_id"], row["finding"]) for row in verdicts.current(home).to_pylist()}
-    issues = home.read("label_issues", [*COLUMNS[:6], "is_label_issue"]).sort_by("rank").to_pylist()
-    todo = [row for row in issues if row["is_label_issue"] and (row["image_id"], row["finding"]) not in decided][:limit]
-    sheet = io.StringIO(newline="")
-    writer = csv.DictWriter(sheet, COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({**row, "p_positive": f"{row['p_positive']:.3f}", "reason": _inert(row["reason"])} for row in todo)
-    atomic_bytes(path, sheet.getvalue().encode())
+    todo = undecided(home)
+    todo = todo[todo["is_label_issue"]].head(limit)
+    _write(path, COLUMNS, todo)
     return len(todo)
+
+
+def export_queue(home: Home, path: Path, second: Path | None, minutes: float, review: Review) -> dict[str, float]:
+    """Write the labels that are worth a reader's minutes, film by film, and a blinded sheet of those to be read twice.
+
+    Args:
+        home: the home.
+        path: CSV to write; columns COLUMNS, the films in the order of `budget.queue`.
+        second: CSV for a second reader: columns NEEDED in the order of the ids, so that nothing tells what is suspected. None for none.
+        minutes: of reading time, second reads included.
+        review: how long reading takes.
+
+    Returns:
+        `budget.summary`.
+
+    Raises:
+        HomeError: nothing was ranked yet, or a file cannot be written.
+        SettingsError: the quota alone takes longer.
+    """
+    review = review if second is not None else review.model_copy(update={"second_read_share": 0.0})
+    cells = undecided(home)
+    chosen = budget.queue(cells, minutes, review)
+    _write(path, COLUMNS, chosen)
+    if second is not None:
+        _write(second, NEEDED, chosen[chosen["is_second"]].sort_values(["image_id", "finding"]))
+    return budget.summary(cells, chosen, review)
+
+
+def undecided(home: Home) -> pd.DataFrame:
+    """Judged labels without a verdict, most suspicious first."""
+    issues = home.read("label_issues", [*COLUMNS[:6], "label_quality_score", "is_label_issue"]).sort_by("rank").to_pandas()
+    decided = pd.MultiIndex.from_tuples(
+        [(row["image_id"], row["finding"]) for row in verdicts.current(home).to_pylist()], names=["image_id", "finding"]
+    )
+    left: pd.DataFrame = issues[~pd.MultiIndex.from_frame(issues[["image_id", "finding"]]).isin(decided)].reset_index(drop=True)
+    return left
+
+
+def _write(path: Path, columns: Sequence[str], rows: pd.DataFrame) -> None:
+    sheet = io.StringIO(newline="")
+    writer = csv.DictWriter(sheet, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    texts = rows.assign(p_positive=rows["p_positive"].map("{:.3f}".format), reason=rows["reason"].map(_inert))
+    writer.writerows(dict(zip(texts, values, strict=True)) for values in texts.itertuples(index=False, name=None))
+    atomic_bytes(path, sheet.getvalue().encode())
 
 
 def import_csv(home: Home, path: Path) -> dict[str, int]:

@@ -12,7 +12,7 @@ from factories import PUBLISHED, tiny_home
 from pipeline import review
 from pipeline.base import tables, verdicts
 from pipeline.base.errors import InputError
-from pipeline.base.settings import Settings
+from pipeline.base.settings import Review, Settings
 from pipeline.base.storage import Home
 from pipeline.base.verdicts import Verdict
 
@@ -39,6 +39,9 @@ def home(tmp_path: Path) -> Home:
                 "state": "UNCERTAIN",
                 "decided_by": "annotators",
                 "p_positive": 0.2,
+                "p_low": 0.1,
+                "p_high": 0.4,
+                "p_annotators": 0.2,
                 "n_annotators": 1,
                 "is_conflict": False,
                 "policy": "u_ignore",
@@ -188,3 +191,20 @@ def test_append_order_is_the_sequence_and_the_latest_counts(home: Home) -> None:
     assert verdicts.read(home).column("sequence").to_pylist() == [0, 1, 2]
     assert {(row["image_id"], row["reader_id"]) for row in verdicts.current(home).to_pylist()} == {(one, "rb"), (other, "ra")}
     assert len(set(verdicts.read(home).column("verdict_id").to_pylist())) == 3
+
+
+def test_the_queue_of_some_minutes_and_the_second_readers_blinded_sheet(home: Home, tmp_path: Path) -> None:
+    sheet, second = tmp_path / "sheet.csv", tmp_path / "second.csv"
+    promise = review.export_queue(home, sheet, second, 3, Review(second_read_share=1.0))
+    rows, blind = (list(csv.DictReader(path.open(encoding="utf-8"))) for path in (sheet, second))
+    assert len(rows) == promise["films"] == 3
+    assert {row["image_id"] for row in rows} == {row["image_id"] for row in blind}
+    assert list(blind[0]) == ["image_id", "finding", "verdict", "reader"]
+    assert [row["image_id"] for row in blind] == sorted(row["image_id"] for row in blind)
+    filled = tmp_path / "filled.csv"
+    filled.write_text("image_id,finding,verdict,reader\n" + "".join(f"{row['image_id']},{row['finding']},0,A\n" for row in rows))
+    assert review.import_csv(home, filled)["added"] == 3
+    review.export_queue(home, sheet, None, 60, Review())
+    left = list(csv.DictReader(sheet.open(encoding="utf-8")))
+    assert not {row["image_id"] for row in left} & {row["image_id"] for row in rows}
+    assert len(left) == 7
