@@ -61,7 +61,7 @@ def draw(dependence: float, films: int = FILMS, seed: int = SEED) -> Drawn:
         said = rng.random(films) < _rate(plain, present, (1 - specificity, sensitivity), dependence)
         labels[finding], truth[finding] = _states(said, rng), present.astype(float)
         common = np.where(present, _DISTANCE, 0.0) + 0.6 * plain + 0.5 * rng.normal(size=films)
-        for quality, (name, scores) in enumerate(models.items()):
+        for quality, scores in enumerate(models.values()):
             seen = common + (0.5 + 0.3 * quality) * rng.normal(size=films)
             scores[finding] = _learnt(seen, said)
     items = pd.Index([f"film{number:05d}" for number in range(films)])

@@ -90,7 +90,8 @@ def _write(path: Path, columns: Sequence[str], rows: pd.DataFrame) -> None:
     writer = csv.DictWriter(sheet, columns, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     texts = rows.assign(p_positive=rows["p_positive"].map("{:.3f}".format), reason=rows["reason"].map(_inert))
-    writer.writerows(dict(zip(texts, values, strict=True)) for values in texts.itertuples(index=False, name=None))
+    names = [str(name) for name in texts]
+    writer.writerows(dict(zip(names, values, strict=True)) for values in texts.itertuples(index=False, name=None))
     atomic_bytes(path, sheet.getvalue().encode())
 
 
