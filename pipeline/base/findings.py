@@ -22,6 +22,7 @@ class Finding:
         parents: findings that this one implies when present.
         chexpert, nih, vindr, padchest, rsna: its name in that label set, None where the set lacks it.
         aliases: further spellings met in label files.
+        is_lasting: once there it does not go and come again within a season.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Finding:
     padchest: str | None = None
     rsna: str | None = None
     aliases: tuple[str, ...] = ()
+    is_lasting: bool = False
 
 
 NO_FINDING = "No Finding"
@@ -40,7 +42,9 @@ SUPPORT_DEVICES = "Support Devices"
 FINDINGS: tuple[Finding, ...] = (
     Finding(NO_FINDING, (), "No Finding", "No Finding", "No finding", "normal", "Normal"),
     Finding("Enlarged Cardiomediastinum", (), "Enlarged Cardiomediastinum", aliases=("Enlarged Cardiom.",)),
-    Finding("Cardiomegaly", ("Enlarged Cardiomediastinum",), "Cardiomegaly", "Cardiomegaly", "Cardiomegaly", "cardiomegaly"),
+    Finding(
+        "Cardiomegaly", ("Enlarged Cardiomediastinum",), "Cardiomegaly", "Cardiomegaly", "Cardiomegaly", "cardiomegaly", is_lasting=True
+    ),
     Finding("Lung Opacity", (), "Lung Opacity", None, "Lung Opacity", None, "Lung Opacity", ("Airspace Opacity",)),
     Finding("Lung Lesion", ("Lung Opacity",), "Lung Lesion", None, "Nodule/Mass"),
     Finding("Edema", ("Lung Opacity",), "Edema", "Edema", "Edema", "pulmonary edema", aliases=("Pulmonary Edema", "Oedema")),
@@ -55,18 +59,20 @@ FINDINGS: tuple[Finding, ...] = (
     Finding("Infiltration", ("Lung Opacity",), None, "Infiltration", "Infiltration", "infiltrates", aliases=("Infiltrate",)),
     Finding("Nodule", ("Lung Lesion",), None, "Nodule", None, "nodule"),
     Finding("Mass", ("Lung Lesion",), None, "Mass", None, "mass"),
-    Finding("Emphysema", (), None, "Emphysema", "Emphysema", "emphysema"),
-    Finding("Fibrosis", (), None, "Fibrosis", "Pulmonary fibrosis", "pulmonary fibrosis"),
-    Finding("Pleural Thickening", ("Pleural Other",), None, "Pleural_Thickening", "Pleural thickening", "pleural thickening"),
-    Finding("Hernia", (), None, "Hernia", None, "hiatal hernia"),
-    Finding("Granuloma", ("Lung Lesion",), padchest="granuloma", aliases=("Calcified Granuloma",)),
+    Finding("Emphysema", (), None, "Emphysema", "Emphysema", "emphysema", is_lasting=True),
+    Finding("Fibrosis", (), None, "Fibrosis", "Pulmonary fibrosis", "pulmonary fibrosis", is_lasting=True),
+    Finding(
+        "Pleural Thickening", ("Pleural Other",), None, "Pleural_Thickening", "Pleural thickening", "pleural thickening", is_lasting=True
+    ),
+    Finding("Hernia", (), None, "Hernia", None, "hiatal hernia", is_lasting=True),
+    Finding("Granuloma", ("Lung Lesion",), padchest="granuloma", aliases=("Calcified Granuloma",), is_lasting=True),
     Finding("Hyperinflation", padchest="air trapping", aliases=("Hyperexpansion",)),
-    Finding("Bronchiectasis", padchest="bronchiectasis"),
-    Finding("Scoliosis", padchest="scoliosis"),
+    Finding("Bronchiectasis", padchest="bronchiectasis", is_lasting=True),
+    Finding("Scoliosis", padchest="scoliosis", is_lasting=True),
     Finding("Lymphadenopathy", padchest="adenopathy", aliases=("Adenopathy", "Lymph Node Enlargement")),
     Finding("Elevated Hemidiaphragm", padchest="hemidiaphragm elevation"),
-    Finding("Tortuous Aorta", padchest="aortic elongation"),
-    Finding("Calcification of the Aorta", padchest="aortic atheromatosis", aliases=("Aortic Calcification",)),
+    Finding("Tortuous Aorta", padchest="aortic elongation", is_lasting=True),
+    Finding("Calcification of the Aorta", padchest="aortic atheromatosis", aliases=("Aortic Calcification",), is_lasting=True),
     Finding("Pneumomediastinum", padchest="pneumomediastinum"),
     Finding("Pneumoperitoneum", padchest="pneumoperitoneo"),
     Finding("Subcutaneous Emphysema", padchest="subcutaneous emphysema"),

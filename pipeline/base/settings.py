@@ -98,7 +98,15 @@ class Rank(_Section):
     """Probably wrong labels."""
 
     detectors: tuple[str, ...] = Field(
-        default=("posterior_disagreement", "annotator_conflict", "cleanlab_self_confidence"),
+        default=(
+            "posterior_disagreement",
+            "annotator_conflict",
+            "cleanlab_self_confidence",
+            "contradicting_films",
+            "contradicting_findings",
+            "embedding_neighbours",
+            "faint_wording",
+        ),
         description="registered issue detectors; the first gives the score and the order, the others add flags",
     )
     max_issue_share: float = Field(default=0.10, gt=0, le=1, description="at most this share of cells is flagged")

@@ -56,7 +56,12 @@ STAGES: tuple[Stage, ...] = (
         private=("verdicts/*.parquet",),
     ),
     Stage("predict", "patient-grouped out-of-fold predictions", ("images", "groups", "labels"), ("predict", "seed")),
-    Stage("rank", "which given labels are probably wrong", ("labels", "annotations", "pred_probs"), ("rank", "label", "seed")),
+    Stage(
+        "rank",
+        "which given labels are probably wrong",
+        ("groups", "instances", "labels", "annotations", "mentions", "pred_probs", "embeddings"),
+        ("rank", "label", "seed"),
+    ),
     Stage("review", "human decisions", ("label_issues", "labels"), (), private=("verdicts/*.parquet",)),
     Stage(
         "split",

@@ -11,10 +11,10 @@ from pipeline.base.errors import SettingsError
 from pipeline.base.interfaces import DETECTORS, StageResult
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
-from pipeline.rank import cells, fusion, merge, plots, reasons
+from pipeline.rank import cells, context, fusion, merge, neighbours, plots, reasons
 
 _LABELS = ["image_id", "finding", "given_label", "given_annotator", "p_positive", "p_annotators", "verdict", "given_target"]
-_ANNOTATIONS = ["image_id", "finding", "annotator", "state", "evidence"]
+_ANNOTATIONS = ["image_id", "finding", "annotator", "state", "evidence", "mention_ids"]
 
 
 def run(home: Home, settings: Settings) -> StageResult:
@@ -29,7 +29,7 @@ def run(home: Home, settings: Settings) -> StageResult:
     detectors = {name: DETECTORS.get(name) for name in settings.rank.detectors}
     annotations = home.read("annotations", _ANNOTATIONS).to_pandas()
     tried, unskilled = fused(home, home.read("labels", _LABELS).to_pandas())
-    doubted = cells.with_opposition(tried, annotations)
+    doubted = _surrounded(home, cells.with_opposition(tried, annotations), annotations)
     judged = merge.judge(_heard(doubted, unskilled), detectors)
     ranked = merge.order(judged.cells.assign(pred_prob=doubted["pred_prob"]), settings.rank.max_issue_share)
     ranked = ranked.assign(reason=reasons.reasons(ranked, annotations))
@@ -56,9 +56,21 @@ def fused(home: Home, labels: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return known.assign(p_positive=p_positive)[~known["is_settled"]].reset_index(drop=True), unskilled
 
 
+def _surrounded(home: Home, tried: pd.DataFrame, annotations: pd.DataFrame) -> pd.DataFrame:
+    """Cells with what other findings, other films and the wording say of them."""
+    groups = home.read("groups", ["image_id", "patient_id", "duplicate_of"]).to_pandas()
+    headers = home.read("instances", ["image_id", "study_id", "study_date"]).to_pandas().drop_duplicates("image_id")
+    films = groups.merge(headers, on="image_id", how="left")
+    mentions = home.read("mentions", ["mention_id", "state", "grade", "attributes"]).to_pandas()
+    embeddings = home.read("embeddings", ["image_id", "model", "fold", "vector"]).to_pandas()
+    known = context.with_wording(context.with_films(context.with_findings(tried), films), annotations, mentions)
+    return neighbours.with_neighbours(known, embeddings, films.set_index("image_id")["patient_id"])
+
+
 def _heard(doubted: pd.DataFrame, unskilled: list[str]) -> pd.DataFrame:
-    """Cells as detectors see them: a model without measurable skill on a finding is not heard on it."""
-    return doubted.assign(pred_prob=doubted["pred_prob"].mask(doubted["finding"].isin(unskilled)))
+    """Cells as detectors see them: a model without measurable skill on a finding is not heard on it, nor is what looks alike to it."""
+    is_unskilled = doubted["finding"].isin(unskilled)
+    return doubted.assign(**{column: doubted[column].mask(is_unskilled) for column in ("pred_prob", "neighbour_p")})
 
 
 def _arrow(ranked: pd.DataFrame) -> pa.Table:

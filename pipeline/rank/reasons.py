@@ -12,7 +12,10 @@ from pipeline.base.labels import LabelState
 from pipeline.rank.cells import KEY
 
 _SIDES = {0: LabelState.NEGATIVE, 1: LabelState.POSITIVE}
-_COLUMNS = [*KEY, "given_label", "given_annotator", "given", "pred_prob", "label_quality_score"]
+_CONTEXT = ["n_findings_against", "n_films_against", "is_faint", "neighbour_p"]
+_COLUMNS = [*KEY, "given_label", "given_annotator", "given", "pred_prob", "label_quality_score", *_CONTEXT]
+# Neighbours are worth a word where they are this far from the label.
+_UNLIKE = 0.75
 _RIGHT = "the label is right with probability"
 _Row = Mapping[str, Any]
 
@@ -54,7 +57,20 @@ def explain(cell: _Row, said: Iterable[_Row]) -> str:
     clauses = [_opinion(row) for row in others]
     if not _is_null(cell["pred_prob"]):
         clauses.append(f"the model's probability is {cell['pred_prob']:.2f}")
+    clauses += _surroundings(cell)
     return f"{_given(cell)}, but {' and '.join(clauses)}: {_quality(cell)}" if clauses else f"{_given(cell)}; {_quality(cell)}"
+
+
+def _surroundings(cell: _Row) -> Iterator[str]:
+    """What other findings, other films and the wording add; a comparison with a null is false."""
+    if cell["n_findings_against"] > 0:
+        yield "another label of the film cannot hold beside it"
+    if cell["n_films_against"] > 0:
+        yield f"{cell['n_films_against']:.0f} films that show the same are labelled the other way"
+    if cell["given"] == 1 and cell["is_faint"] == 1:
+        yield "the report only hedges it or calls it borderline or minimal"
+    if abs(cell["given"] - cell["neighbour_p"]) > _UNLIKE:
+        yield f"it is expected in {cell['neighbour_p']:.0%} of the films that look most alike"
 
 
 def _given(cell: _Row) -> str:

@@ -30,6 +30,10 @@ def noisy_cells(n: int = 600, seed: int = 0, flip: float = 0.12) -> tuple[pd.Dat
             "pred_prob": pred,
             "p_positive": pred,
             "n_against": (wrong & (rng.random(n) < 0.5)).astype(int),
+            "n_findings_against": (wrong & (rng.random(n) < 0.5)).astype(float),
+            "n_films_against": (wrong & (rng.random(n) < 0.5)).astype(float),
+            "is_faint": (wrong & (rng.random(n) < 0.5)).astype(float),
+            "neighbour_p": pred,
         }
     )
     return cells, wrong

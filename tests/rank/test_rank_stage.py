@@ -75,6 +75,8 @@ def build(tmp_path: Path) -> Callable[..., tuple[Home, np.ndarray, list[str]]]:
                 for film, t in zip(films, truth, strict=True)
             ]
         lay(home, "annotations", said)
+        for name in ("mentions", "embeddings"):
+            home.write(name, tables.empty(name))
         signal = np.where(truth, 1.5, -1.5) * {"good": 1, "inverted": -1}.get(model, 0)
         prob = 1 / (1 + np.exp(-(signal + rng.normal(0, 1, len(films)))))
         rows = [
