@@ -118,6 +118,11 @@ def _cells(n: int = 400) -> pd.DataFrame:
             "p_annotators": np.where(given, 0.7, 0.1),
             "pred_prob": pred_prob,
             "n_against": ((second != given) & (rng.random(n) < 0.5)).astype(np.int64),
+            **{
+                name: ((second != given) & (rng.random(n) < 0.5)).astype(float)
+                for name in ("n_films_against", "n_findings_against", "is_faint")
+            },
+            "neighbour_p": pred_prob,
             "flipped": flipped,
         },
         index=np.arange(n) * 3,
