@@ -11,9 +11,9 @@ from pipeline.base.errors import SettingsError
 from pipeline.base.interfaces import DETECTORS, StageResult
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
-from pipeline.rank import cells, context, fusion, merge, neighbours, plots, reasons
+from pipeline.rank import cells, context, dynamics, fusion, merge, neighbours, plots, reasons
 
-_LABELS = ["image_id", "finding", "given_label", "given_annotator", "p_positive", "p_annotators", "verdict", "given_target"]
+_LABELS = ["image_id", "finding", "given_label", "given_annotator", "p_positive", "p_annotators", "verdict", "given_side"]
 _ANNOTATIONS = ["image_id", "finding", "annotator", "state", "evidence", "mention_ids"]
 
 
@@ -57,20 +57,21 @@ def fused(home: Home, labels: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _surrounded(home: Home, tried: pd.DataFrame, annotations: pd.DataFrame) -> pd.DataFrame:
-    """Cells with what other findings, other films and the wording say of them."""
+    """Cells with what other findings, other films, the wording and the course of training say of them."""
     groups = home.read("groups", ["image_id", "patient_id", "duplicate_of"]).to_pandas()
     headers = home.read("instances", ["image_id", "study_id", "study_date"]).to_pandas().drop_duplicates("image_id")
     films = groups.merge(headers, on="image_id", how="left")
     mentions = home.read("mentions", ["mention_id", "state", "grade", "attributes"]).to_pandas()
     embeddings = home.read("embeddings", ["image_id", "model", "fold", "vector"]).to_pandas()
     known = context.with_wording(context.with_films(context.with_findings(tried), films), annotations, mentions)
-    return neighbours.with_neighbours(known, embeddings, films.set_index("image_id")["patient_id"])
+    alike = neighbours.with_neighbours(known, embeddings, films.set_index("image_id")["patient_id"])
+    return dynamics.with_dynamics(alike, home.read("training_dynamics").to_pandas())
 
 
 def _heard(doubted: pd.DataFrame, unskilled: list[str]) -> pd.DataFrame:
-    """Cells as detectors see them: a model without measurable skill on a finding is not heard on it, nor is what looks alike to it."""
+    """Cells as detectors see them: a model without measurable skill on a finding is not heard on it, nor is what looks alike to it or how it trained."""
     is_unskilled = doubted["finding"].isin(unskilled)
-    return doubted.assign(**{column: doubted[column].mask(is_unskilled) for column in ("pred_prob", "neighbour_p")})
+    return doubted.assign(**{column: doubted[column].mask(is_unskilled) for column in ("pred_prob", "neighbour_p", *dynamics.COLUMNS)})
 
 
 def _arrow(ranked: pd.DataFrame) -> pa.Table:

@@ -15,7 +15,7 @@ KEY = ["image_id", "finding"]
 def sided(labels: pd.DataFrame) -> pd.DataFrame:
     """Labels that a verdict has settled, and those that can be wrong, as they train as one side or the other.
 
-    Masked labels have no side, and a target of 0.5 takes none.
+    What is on trial is the side that the given label takes, never the target it trains at: a soft target is the posterior itself.
 
     Args:
         labels: table `labels`.
@@ -25,9 +25,9 @@ def sided(labels: pd.DataFrame) -> pd.DataFrame:
         is_settled.
     """
     is_settled = labels["verdict"].notna()
-    is_tried = labels["given_target"].notna() & (labels["given_target"] != 0.5)
+    is_tried = labels["given_side"].notna()
     decided = labels["p_positive"].where(labels["verdict"].isin([str(state) for state in _AGAINST.values()]))
-    found = labels.assign(given=(labels["given_target"] > 0.5).astype(np.int64), p_verdict=decided, is_settled=is_settled)
+    found = labels.assign(given=labels["given_side"].eq(1).astype(np.int64), p_verdict=decided, is_settled=is_settled)
     kept = [*KEY, "given_label", "given_annotator", "given", "p_annotators", "p_verdict", "is_settled"]
     return found.loc[is_tried | is_settled, kept].reset_index(drop=True)
 

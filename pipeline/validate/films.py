@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.base.targets import equivalent_counts
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
 
@@ -126,8 +127,8 @@ def pivot(image_ids: list[str], findings: list[str], cells: pa.Table, column: st
 
 
 def enough(targets: Array, least: int) -> Rows:
-    """Which columns have at least `least` positive (above 0.5) and `least` negative (below 0.5) films."""
-    return np.asarray(((targets > 0.5).sum(0) >= least) & ((targets < 0.5).sum(0) >= least), np.bool_)
+    """Which columns have at least `least` positive and `least` negative films (`targets.equivalent_counts`)."""
+    return np.asarray((equivalent_counts(targets) >= least).all(0), np.bool_)
 
 
 def age_bands(ages: list[int | None]) -> npt.NDArray[np.str_]:

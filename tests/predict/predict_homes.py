@@ -27,6 +27,7 @@ def write_labels(home: Home, targets: dict[str, np.ndarray], image_ids: list[str
             "is_conflict": False,
             "policy": "u_ignore",
             "given_target": None if np.isnan(value) else float(value),
+            "given_side": None if np.isnan(value) else float(value > 0.5),
         }
         for finding, column in targets.items()
         for image_id, value in zip(image_ids, column, strict=True)

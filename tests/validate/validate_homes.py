@@ -65,6 +65,7 @@ def label(image_id: str, finding: str, given: bool, present: bool) -> dict[str, 
         "is_conflict": given != present,
         "policy": "u_ignore",
         "given_target": float(given),
+        "given_side": float(given),
     }
 
 
