@@ -36,13 +36,9 @@ def every(home: Home) -> pd.DataFrame:
 
 
 def _fused(home: Home, labels: pd.DataFrame) -> pd.Series[float]:
-    """`p_positive` of every cell without a verdict, from annotators and models; index: image_id and finding.
-
-    What is fused does not depend on the side a label takes, so every masked label is put on trial as absent.
-    """
-    sided = labels["given_target"].where(labels["given_target"] != 0.5).fillna(0.0)
-    tried, _ = rank.fused(home, labels.assign(given_target=sided))
-    fused: pd.Series[float] = tried.set_index(_KEY)["p_positive"]
+    """`p_positive` of every cell, from annotators and models; index: image_id and finding."""
+    known, _ = rank.fused(home, labels)
+    fused: pd.Series[float] = known.set_index(_KEY)["p_positive"]
     return fused
 
 

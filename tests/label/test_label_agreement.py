@@ -14,7 +14,7 @@ from pipeline.label.matrix import MISSING, NEGATIVE, POSITIVE, UNMENTIONED, Labe
 
 def matrix(finding: str, rows: list[list[int]]) -> LabelMatrix:
     items = np.array([f"i{index}" for index in range(len(rows))], object)
-    return LabelMatrix(finding, items, ("a", "b"), np.array(rows, np.int8))
+    return LabelMatrix(finding, items, ("a", "b"), np.array(rows, np.int8), np.zeros(np.shape(rows), bool))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=60))

@@ -126,7 +126,7 @@ def test_a_careless_reader_is_found_out() -> None:
     rng = np.random.default_rng(0)
     codes[:, 2] = np.where(rng.random(len(codes)) < 0.3, POSITIVE, NEGATIVE)
     found = fit(codes[:, :3], READERS)
-    sure, careless = (found.emission[reader, 1, POSITIVE] - found.emission[reader, 0, POSITIVE] for reader in (0, 2))
+    sure, careless = (found.meaning.emission[reader, 1, POSITIVE] - found.meaning.emission[reader, 0, POSITIVE] for reader in (0, 2))
     assert careless < 0.25 < 0.6 < sure
 
 
@@ -167,16 +167,16 @@ def test_order_of_films_does_not_matter_and_probabilities_are_probabilities(code
     order = np.random.default_rng(len(codes)).permutation(len(codes))
     np.testing.assert_allclose(posterior.fit(codes[order], prior, RNG).p_positive, found.p_positive[order], atol=1e-6)
     assert ((found.p_positive > 0) & (found.p_positive < 1)).all()
-    np.testing.assert_allclose(found.emission.sum(axis=2), 1)
+    np.testing.assert_allclose(found.meaning.emission.sum(axis=2), 1)
 
 
 def test_one_annotator_alone_keeps_what_its_labels_are_known_to_be_worth() -> None:
     """With a single annotator the fit must give back the published P(present | state): nothing else was learnt."""
     codes = np.repeat([POSITIVE, NEGATIVE, 2, UNMENTIONED], [80, 300, 20, 600]).astype(np.int8)[:, None]
     found = fit(codes, ("rules",), "Cardiomegaly")
-    assert found.p_present[0, POSITIVE] == pytest.approx(0.72, abs=0.08)
-    assert found.p_present[0, 2] == pytest.approx(0.54, abs=0.08)
-    assert found.p_present[0, NEGATIVE] < found.p_present[0, UNMENTIONED] < found.p_present[0, 2]
+    assert found.meaning.p_present[0, POSITIVE] == pytest.approx(0.72, abs=0.08)
+    assert found.meaning.p_present[0, 2] == pytest.approx(0.54, abs=0.08)
+    assert found.meaning.p_present[0, NEGATIVE] < found.meaning.p_present[0, UNMENTIONED] < found.meaning.p_present[0, 2]
 
 
 @pytest.mark.parametrize("finding", ["No Finding", "Hernia", "Pneumonia"])
@@ -188,7 +188,7 @@ def test_classes_never_change_places(finding: str, share: float) -> None:
     codes = np.where(np.stack([positive, np.roll(positive, 7)], axis=1), POSITIVE, UNMENTIONED).astype(np.int8)
     annotators = ("published:nih", "rules")
     found = fit(codes, annotators, finding)
-    assert (found.p_present[:, POSITIVE] > found.p_present[:, UNMENTIONED]).all()
+    assert (found.meaning.p_present[:, POSITIVE] > found.meaning.p_present[:, UNMENTIONED]).all()
 
 
 def test_a_rare_finding_does_not_vanish() -> None:
