@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.base.findings import NO_FINDING, SUPPORT_DEVICES
+from pipeline.base.findings import NO_FINDING, SUPPORT_DEVICES, ancestors
 from pipeline.label.matrix import MISSING, NEGATIVE, POSITIVE, Codes, LabelMatrix
 
 Flags = npt.NDArray[np.bool_]
@@ -98,3 +98,13 @@ def contradictions(matrices: Sequence[LabelMatrix]) -> dict[str, int]:
     any_other = np.any([matrix.codes == POSITIVE for matrix in others], axis=0)
     counts = ((normal.codes == POSITIVE) & any_other).sum(axis=0)
     return {annotator: int(count) for annotator, count in zip(normal.annotators, counts, strict=True) if count}
+
+
+def broken_implications(matrices: Sequence[LabelMatrix]) -> dict[str, int]:
+    """For each annotator, films on which it calls a finding present and denies what that implies, as an edema without any opacity."""
+    codes = {matrix.finding: matrix.codes for matrix in matrices}
+    pairs = [(codes[name], codes[above]) for name in codes for above in ancestors(name) if above in codes]
+    if not pairs:
+        return {}
+    is_broken = np.any([(below == POSITIVE) & (above == NEGATIVE) for below, above in pairs], axis=0)
+    return {name: int(count) for name, count in zip(matrices[0].annotators, is_broken.sum(axis=0), strict=True) if count}

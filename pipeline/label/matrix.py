@@ -15,7 +15,7 @@ from pipeline.base.labels import STATES, LabelState
 Codes = npt.NDArray[np.int8]
 MISSING = -1
 POSITIVE, NEGATIVE, UNCERTAIN, UNMENTIONED = (STATES.index(state) for state in LabelState)
-# What an annotator can say: a state, or an UNCERTAIN that it knows to be weak. UNCERTAIN alone is a strong hedge, or one of unknown strength.
+# What an annotator can say: a state, or an UNCERTAIN that it knows to be weak. UNCERTAIN alone is strong, or of unknown strength.
 WEAK = len(STATES)
 N_WORDS = len(STATES) + 1
 

@@ -37,7 +37,7 @@ def annotator_states(matrices: Sequence[LabelMatrix], fits: Sequence[Posterior])
 
 def _words(said: npt.NDArray[np.int8], fit: Posterior, column: int, is_graded: bool) -> Iterator[dict[str, Any]]:
     """A row a word; who never tells grades apart has one UNCERTAIN."""
-    known = [(str(state), None, code) for code, state in enumerate(STATES)]
+    known: list[tuple[str, str | None, int]] = [(str(state), None, code) for code, state in enumerate(STATES)]
     if is_graded:
         known = [(name, "strong" if code == UNCERTAIN else None, code) for name, _, code in known]
         known.append((str(STATES[UNCERTAIN]), "weak", WEAK))

@@ -117,7 +117,7 @@ class _Tables:
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
-    """Posterior of each pattern: theta, shape (patterns, grid); what the report's author perceived and wrote, shape (patterns, 2, words)."""
+    """Posterior of each pattern: theta, shape (patterns, grid); what the author of the report perceived and wrote, (patterns, 2, words)."""
 
     theta: Floats
     written: Floats
@@ -146,7 +146,8 @@ def slips(codes: Codes, priors: Priors) -> Slips:
     """How often each annotator slips on one finding: expected counts under a rough fit.
 
     Args:
-        codes, priors: as for `fit`.
+        codes: see `fit`.
+        priors: see `fit`.
     """
     patterns = _patterns(codes, priors.is_reader)
     tables, found = _fitted(patterns, _start(priors, len(patterns.sets)), priors, _ROUGH)

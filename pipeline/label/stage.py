@@ -106,7 +106,7 @@ def _verdicts_of(one: matrix.LabelMatrix, decided: pd.DataFrame) -> npt.NDArray[
 
 
 def _result(read: _Read, films: pd.DataFrame, matrices: list[matrix.LabelMatrix], labels: pd.DataFrame, meant: pd.DataFrame) -> StageResult:
-    breaks = agreement.contradictions(matrices)
+    breaks, implied = agreement.contradictions(matrices), agreement.broken_implications(matrices)
     counts: dict[str, int | float | str] = {
         "films": len(films),
         "reports_read": read.n_reports,
@@ -123,7 +123,11 @@ def _result(read: _Read, films: pd.DataFrame, matrices: list[matrix.LabelMatrix]
     warnings = tuple(
         f'{annotator} calls {count} films "No Finding" together with a finding; both labels are kept' for annotator, count in breaks.items()
     )
-    counts["no_finding_contradictions"] = sum(breaks.values())
+    warnings += tuple(
+        f"{annotator} calls a finding present and denies what it implies on {count} films; both labels are kept"
+        for annotator, count in implied.items()
+    )
+    counts["no_finding_contradictions"], counts["broken_implications"] = sum(breaks.values()), sum(implied.values())
     return StageResult(counts, warnings, {"states": plots.states(labels), "meanings": plots.meanings(meant)} if len(labels) else {})
 
 

@@ -44,7 +44,7 @@ def fits(matrices: Sequence[LabelMatrix], read: PriorFile, rng: np.random.Genera
 
 
 def _coherent(matrices: Sequence[LabelMatrix], alone: Sequence[posterior.Posterior]) -> list[posterior.Posterior]:
-    is_read = {one.finding: one.asked[:, one.by_reader].any(axis=1) for one in matrices}
+    is_read = {one.finding: np.asarray(one.asked[:, one.by_reader].any(axis=1)) for one in matrices}
 
     def of(values: Iterable[Floats]) -> dict[str, Floats]:
         return coherent(dict(zip(is_read, values, strict=True)), is_read)
@@ -52,7 +52,7 @@ def _coherent(matrices: Sequence[LabelMatrix], alone: Sequence[posterior.Posteri
     p_positive, low, high = (of(values) for values in zip(*((fit.p_positive, *fit.interval) for fit in alone), strict=True))
     if NO_FINDING in is_read:
         # Its low end is where the others have their high ones.
-        ends = [fit.interval for one, fit in zip(matrices, alone, strict=True) if one.finding == NO_FINDING][0]
+        ends = next(fit.interval for one, fit in zip(matrices, alone, strict=True) if one.finding == NO_FINDING)
         low[NO_FINDING], high[NO_FINDING] = (
             coherent(others | {NO_FINDING: own}, is_read)[NO_FINDING] for own, others in zip(ends, (high, low), strict=True)
         )

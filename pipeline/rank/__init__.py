@@ -12,7 +12,7 @@ from pipeline.base.errors import SettingsError
 from pipeline.base.interfaces import DETECTORS, StageResult
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
-from pipeline.rank import cells, context, fusion, merge, neighbours, plots, reasons
+from pipeline.rank import belonging, cells, context, fusion, merge, neighbours, plots, reasons
 
 _LABELS = ["image_id", "finding", "given_label", "given_annotator", "p_positive", "p_annotators", "n_readers", "verdict", "given_target"]
 _ANNOTATIONS = ["image_id", "finding", "annotator", "state", "evidence", "mention_ids"]
@@ -32,7 +32,8 @@ def run(home: Home, settings: Settings) -> StageResult:
     known, unskilled = fused(home, home.read("labels", _LABELS).to_pandas())
     tried = known[known["is_on_trial"]].reset_index(drop=True)
     doubted = _surrounded(home, cells.with_opposition(tried, annotations), annotations)
-    judged = merge.judge(_heard(doubted, unskilled), detectors)
+    heard = belonging.with_report(_heard(doubted, unskilled), annotations, settings.label.labelers)
+    judged = merge.judge(heard, detectors)
     ranked = merge.order(judged.cells.assign(pred_prob=doubted["pred_prob"]), settings.rank.max_issue_share)
     ranked = ranked.assign(reason=reasons.reasons(ranked, annotations))
     home.write("label_issues", _arrow(ranked))
