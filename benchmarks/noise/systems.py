@@ -27,7 +27,7 @@ from pipeline.base import settings
 from pipeline.base.errors import PluginError
 from pipeline.base.interfaces import DETECTORS, READER
 from pipeline.base.storage import Home
-from pipeline.label import matrix, posterior, priors
+from pipeline.label import matrix, priors, together
 
 HERE = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = HERE / ".venv-noise"
@@ -85,10 +85,10 @@ def _readers_alone(task: Task) -> Floats:
         for name, table in task.readers.items()
     )
     long["state"] = long["value"].map({1.0: "POSITIVE", 0.0: "NEGATIVE", -1.0: "UNCERTAIN"}).fillna("UNMENTIONED")
+    long["grade"] = None
     annotators = sorted(long["annotator"].unique())
-    read, rng = priors.load(), np.random.default_rng(0)
     matrices = matrix.build(long, list(task.labels.index), task.findings, annotators)
-    return np.stack([posterior.fit(one.codes, read.of(one.finding, one.annotators, one.codes), rng).p_positive for one in matrices], axis=1)
+    return np.stack([one.p_positive for one in together.fits(matrices, priors.load(), np.random.default_rng(0))], axis=1)
 
 
 def _wide(cells: pd.DataFrame, item: str, value: str, task: Task) -> Floats:

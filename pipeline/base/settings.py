@@ -106,6 +106,7 @@ class Rank(_Section):
             "contradicting_findings",
             "embedding_neighbours",
             "faint_wording",
+            "report_against_film",
         ),
         description="registered issue detectors; the first gives the score and the order, the others add flags",
     )

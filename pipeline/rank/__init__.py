@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.base import tables
+from pipeline.base import hierarchy, tables
 from pipeline.base.errors import SettingsError
 from pipeline.base.interfaces import DETECTORS, StageResult
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
+<<<<<<< HEAD
 from pipeline.rank import cells, context, dynamics, fusion, merge, neighbours, plots, reasons
 
 _LABELS = ["image_id", "finding", "given_label", "given_annotator", "p_positive", "p_annotators", "verdict", "given_side"]
+=======
+from pipeline.rank import belonging, cells, context, fusion, merge, neighbours, plots, reasons
+
+_LABELS = ["image_id", "finding", "given_label", "given_annotator", "p_positive", "p_annotators", "n_readers", "verdict", "given_target"]
+>>>>>>> main
 _ANNOTATIONS = ["image_id", "finding", "annotator", "state", "evidence", "mention_ids"]
 
 
@@ -28,9 +35,11 @@ def run(home: Home, settings: Settings) -> StageResult:
         raise SettingsError("rank.detectors is empty", f"choose among: {', '.join(DETECTORS.names())}")
     detectors = {name: DETECTORS.get(name) for name in settings.rank.detectors}
     annotations = home.read("annotations", _ANNOTATIONS).to_pandas()
-    tried, unskilled = fused(home, home.read("labels", _LABELS).to_pandas())
+    known, unskilled = fused(home, home.read("labels", _LABELS).to_pandas())
+    tried = known[known["is_on_trial"]].reset_index(drop=True)
     doubted = _surrounded(home, cells.with_opposition(tried, annotations), annotations)
-    judged = merge.judge(_heard(doubted, unskilled), detectors)
+    heard = belonging.with_report(_heard(doubted, unskilled), annotations, settings.label.labelers)
+    judged = merge.judge(heard, detectors)
     ranked = merge.order(judged.cells.assign(pred_prob=doubted["pred_prob"]), settings.rank.max_issue_share)
     ranked = ranked.assign(reason=reasons.reasons(ranked, annotations))
     home.write("label_issues", _arrow(ranked))
@@ -38,7 +47,9 @@ def run(home: Home, settings: Settings) -> StageResult:
 
 
 def fused(home: Home, labels: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Cells on trial with `p_positive` from annotators and models, told by verdicts; and the findings whose models show no skill.
+    """Cells with `p_positive` from annotators and models, told by verdicts; and the findings whose models show no skill.
+
+    A cell's own verdict is not in it, what verdicts on other cells teach is, and what findings imply of each other holds.
 
     Args:
         home: with `pred_probs`.
@@ -53,7 +64,20 @@ def fused(home: Home, labels: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         p_positive.loc[part.index], skill = fusion.fuse(*evidence)
         if part["model_score"].notna().any() and not skill.is_heard:
             unskilled.append(str(finding))
-    return known.assign(p_positive=p_positive)[~known["is_settled"]].reset_index(drop=True), unskilled
+    return known.assign(p_positive=_coherent(known.assign(p_positive=p_positive))), unskilled
+
+
+def _coherent(known: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """`p_positive` as `hierarchy.coherent` leaves it; readers and verdicts are taken at their word."""
+    row, films = pd.factorize(known["image_id"])
+    column, findings = pd.factorize(known["finding"], sort=True)
+    p_positive = np.full((len(films), len(findings)), np.nan)
+    is_read = np.zeros(p_positive.shape, bool)
+    p_positive[row, column] = known["p_verdict"].fillna(known["p_positive"])
+    is_read[row, column] = (known["n_readers"] > 0) | known["p_verdict"].notna()
+    made = hierarchy.coherent(dict(zip(findings, p_positive.T, strict=True)), dict(zip(findings, is_read.T, strict=True)))
+    bound = np.stack([made[finding] for finding in findings], axis=1)[row, column] if len(findings) else np.array([])
+    return np.where(known["p_verdict"].isna(), bound, known["p_positive"])
 
 
 def _surrounded(home: Home, tried: pd.DataFrame, annotations: pd.DataFrame) -> pd.DataFrame:

@@ -12,10 +12,12 @@ from pipeline.base.labels import LabelState
 from pipeline.rank.cells import KEY
 
 _SIDES = {0: LabelState.NEGATIVE, 1: LabelState.POSITIVE}
-_CONTEXT = ["n_findings_against", "n_films_against", "is_faint", "neighbour_p"]
+_CONTEXT = ["n_findings_against", "n_films_against", "is_faint", "neighbour_p", "report_fit"]
 _COLUMNS = [*KEY, "given_label", "given_annotator", "given", "pred_prob", "label_quality_score", *_CONTEXT]
 # Neighbours are worth a word where they are this far from the label.
 _UNLIKE = 0.75
+# So is a report that fits another film better, by this much in log-odds: 20 to 1.
+_FOREIGN = 3.0
 _RIGHT = "the label is right with probability"
 _Row = Mapping[str, Any]
 
@@ -69,6 +71,8 @@ def _surroundings(cell: _Row) -> Iterator[str]:
         yield f"{cell['n_films_against']:.0f} films that show the same are labelled the other way"
     if cell["given"] == 1 and cell["is_faint"] == 1:
         yield "the report only hedges it or calls it borderline or minimal"
+    if cell["report_fit"] < -_FOREIGN:
+        yield f"its whole report is {np.exp(-cell['report_fit']):.0f} times likelier to belong to another film"
     if abs(cell["given"] - cell["neighbour_p"]) > _UNLIKE:
         yield f"it is expected in {cell['neighbour_p']:.0%} of the films that look most alike"
 

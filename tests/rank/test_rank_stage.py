@@ -45,6 +45,8 @@ def label_row(film: str, given: str, p: float, **more: object) -> dict[str, obje
         "p_low": p,
         "p_high": p,
         "n_annotators": 2,
+        "n_readers": 0,
+        "annotators": ["published:nih", "rules"],
         "is_conflict": False,
         "policy": "u_ignore",
         "given_target": 1.0 if given == "POSITIVE" else 0.0,
