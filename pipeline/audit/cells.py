@@ -36,18 +36,9 @@ def every(home: Home) -> pd.DataFrame:
 
 
 def _fused(home: Home, labels: pd.DataFrame) -> pd.Series[float]:
-<<<<<<< HEAD
-    """`p_positive` of every cell without a verdict, from annotators and models; index: image_id and finding.
-
-    What is fused does not depend on the side a label takes, so every label that takes none is put on trial as absent.
-    """
-    tried, _ = rank.fused(home, labels.assign(given_side=labels["given_side"].fillna(0.0)))
-    fused: pd.Series[float] = tried.set_index(_KEY)["p_positive"]
-=======
     """`p_positive` of every cell, from annotators and models; index: image_id and finding."""
     known, _ = rank.fused(home, labels)
     fused: pd.Series[float] = known.set_index(_KEY)["p_positive"]
->>>>>>> main
     return fused
 
 

@@ -12,15 +12,9 @@ from pipeline.base.errors import SettingsError
 from pipeline.base.interfaces import DETECTORS, StageResult
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
-<<<<<<< HEAD
-from pipeline.rank import cells, context, dynamics, fusion, merge, neighbours, plots, reasons
+from pipeline.rank import belonging, cells, context, dynamics, fusion, merge, neighbours, plots, reasons
 
-_LABELS = ["image_id", "finding", "given_label", "given_annotator", "p_positive", "p_annotators", "verdict", "given_side"]
-=======
-from pipeline.rank import belonging, cells, context, fusion, merge, neighbours, plots, reasons
-
-_LABELS = ["image_id", "finding", "given_label", "given_annotator", "p_positive", "p_annotators", "n_readers", "verdict", "given_target"]
->>>>>>> main
+_LABELS = ["image_id", "finding", "given_label", "given_annotator", "p_positive", "p_annotators", "n_readers", "verdict", "given_side"]
 _ANNOTATIONS = ["image_id", "finding", "annotator", "state", "evidence", "mention_ids"]
 
 
@@ -93,7 +87,7 @@ def _surrounded(home: Home, tried: pd.DataFrame, annotations: pd.DataFrame) -> p
 
 
 def _heard(doubted: pd.DataFrame, unskilled: list[str]) -> pd.DataFrame:
-    """Cells as detectors see them: a model without measurable skill on a finding is not heard on it, nor is what looks alike to it or how it trained."""
+    """Cells as detectors see them: of a finding on which the model has no measurable skill, nothing that comes from it is heard."""
     is_unskilled = doubted["finding"].isin(unskilled)
     return doubted.assign(**{column: doubted[column].mask(is_unskilled) for column in ("pred_prob", "neighbour_p", *dynamics.COLUMNS)})
 

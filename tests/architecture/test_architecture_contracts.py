@@ -122,14 +122,11 @@ def _cells(n: int = 400) -> pd.DataFrame:
                 for name in ("n_films_against", "n_findings_against", "is_faint")
             },
             "neighbour_p": pred_prob,
-<<<<<<< HEAD
             "aum": np.where(flipped, -1.0, 1.5) + rng.normal(0, 0.6, n),
             "forgotten_share": np.where(flipped, rng.uniform(0.3, 1.0, n), rng.uniform(0.0, 0.4, n)),
             "early_loss": np.where(flipped, rng.gamma(8, 0.25, n), rng.gamma(8, 0.05, n)),
-=======
             "report_fit": np.where(second == given, 1.0, -5.0),
             "report_fit_here": np.where(second == given, 0.3, -1.0),
->>>>>>> main
             "flipped": flipped,
         },
         index=np.arange(n) * 3,
