@@ -1,13 +1,13 @@
 """Training dynamics: how a network came to believe the label of each film it trains on, noted while it trains.
 
-The margin of a cell is the log-odds of its given label beyond those of a network that sees nothing: sign * (logit - prior logit), which
-takes prevalence and the weights of the loss out, so that labels of a rare finding are held to the same measure as those of a common one.
-It is that of the training pass itself, with its augmentation and dropout, so noting it costs no pass of its own.
+The margin of a cell is the log-odds of its given label beyond those of a network that sees nothing: with prevalence in it, no network would
+ever learn a label of a rare finding. It is that of the training pass itself, with its augmentation and dropout, so noting it costs no pass
+of its own.
 
 - Area under the margin: its mean over epochs (Pleiss et al. 2020, "Identifying Mislabeled Data using the Area Under the Margin Ranking").
 - Forgetting: times it falls from above zero to below from one epoch to the next (Toneva et al. 2019, "An Empirical Study of Example
   Forgetting"). A label that is never learned counts as forgotten in every epoch; there it is infinity, which adds up to nothing useful.
-- Early loss: cross-entropy of the margin, mean over the first half of the epochs; what is learned late is memorised (Arpit et al. 2017,
+- Early loss: cross-entropy of the given label, mean over the first half of the epochs; what is learned late is memorised (Arpit et al. 2017,
   "A Closer Look at Memorization in Deep Networks").
 """
 
@@ -55,22 +55,24 @@ class Recorder:
         """Epochs of the first half, at least one."""
         return (self._n_epochs + 1) // 2
 
-    def note(self, epoch: int, rows: Tensor, evidence: Tensor) -> None:
+    def note(self, epoch: int, rows: Tensor, log_odds: Tensor, prior: Tensor) -> None:
         """Take in one batch.
 
         Args:
             epoch: from 0.
             rows: (batch,) films.
-            evidence: (batch, findings), logits less the prior logits.
+            log_odds: (batch, findings) of presence, the weights of the loss taken out.
+            prior: (findings,) the same of a network that sees nothing.
         """
-        margin = self._sign[rows] * evidence.detach().float().cpu()
+        sign, log_odds = self._sign[rows], log_odds.detach().float().cpu()
+        margin = sign * (log_odds - prior.cpu())
         is_right = margin > 0
         self._sum[rows] += margin
         self._forgotten[rows] += (self._was_right[rows] & ~is_right).float()
         self._was_right[rows] = is_right
         self._ever_right[rows] |= is_right
         if epoch < self.n_early:
-            self._early[rows] += torch.nn.functional.softplus(-margin)
+            self._early[rows] += torch.nn.functional.softplus(-sign * log_odds)
 
     def result(self) -> Dynamics:
         """What was seen, once the training is over."""

@@ -148,7 +148,7 @@ def _run(
         with torch.autocast(device.type, torch.bfloat16, enabled=is_bf16):
             logits, _ = network(batch)
         if recorder is not None:
-            recorder.note(epoch, rows, logits.float() - prior)
+            recorder.note(epoch, rows, logits.float() - weights.log(), prior - weights.log())
         optimizer.zero_grad(set_to_none=True)
         loss = masked_bce(logits.float(), targets[rows].to(device), weights)
         torch.autograd.backward(loss)

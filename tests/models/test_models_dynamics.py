@@ -20,14 +20,14 @@ def test_margin_forgetting_and_early_loss_by_hand() -> None:
     evidence = torch.tensor([[1.0, -2.0, 4.0], [-1.0, -1.0, -4.0], [-1.0, -2.0, -3.0], [-1.0, 2.0, -2.0], [1.0, 1.0, 1.0]])
     for epoch in range(3):
         for rows in (torch.tensor([4, 2, 0]), torch.tensor([1, 3])):
-            recorder.note(epoch, rows, evidence[rows, epoch : epoch + 1])
+            recorder.note(epoch, rows, evidence[rows, epoch : epoch + 1] - 2, torch.tensor([-2.0]))
     found = recorder.result()
     np.testing.assert_allclose(found.aum[:, 0], [1.0, -2.0, 2.0, 1 / 3, NAN], rtol=1e-6)
     # Learned, lost and learned again; never learned: all three epochs; never lost; lost once.
     np.testing.assert_array_equal(found.n_forgotten[:, 0], [1, 3, 0, 1, NAN])
     # The first half of three epochs is two.
-    margins = np.array([[1.0, -2.0], [-1.0, -1.0], [1.0, 2.0], [1.0, -2.0], [NAN, NAN]])
-    np.testing.assert_allclose(found.early_loss[:, 0], np.log1p(np.exp(-margins)).mean(1), rtol=1e-6)
+    given = np.array([[-1.0, -4.0], [-3.0, -3.0], [3.0, 4.0], [3.0, 0.0], [NAN, NAN]])
+    np.testing.assert_allclose(found.early_loss[:, 0], np.log1p(np.exp(-given)).mean(1), rtol=1e-6)
 
 
 def test_flipped_labels_show_in_every_measure_and_watching_changes_nothing() -> None:

@@ -13,7 +13,7 @@ from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
 from pipeline.validate.arms import arm_parts
 from pipeline.validate.films import Cast, age_bands
-from pipeline.validate.verdict import decide
+from pipeline.validate.certificate import decide
 
 Validated = tuple[Home, StageResult]
 

@@ -18,16 +18,17 @@ from pipeline.rank.detectors.cleanlab_self_confidence import CleanlabSelfConfide
 
 
 class AreaUnderMargin:
-    """The margin's area as a probability of the given label; flags by cleanlab's default."""
+    """Probability of the given label: the margin's area is what the film adds to the log-odds of the prevalence. Flags by cleanlab's default."""
 
     needs: ClassVar[tuple[str, ...]] = ("aum",)
 
     def __call__(self, cells: pd.DataFrame) -> pd.DataFrame:
         """Scores of the cells that trained; NaN elsewhere."""
-        from scipy.special import expit
+        from scipy.special import expit, logit
 
         toward_present = cells["aum"].where(cells["given"] == 1, -cells["aum"])
-        return CleanlabSelfConfidence()(cells.assign(pred_prob=expit(toward_present)))
+        prevalence = cells.loc[cells["aum"].notna(), "given"].mean()
+        return CleanlabSelfConfidence()(cells.assign(pred_prob=expit(toward_present + logit(prevalence))))
 
 
 DETECTORS.add("area_under_margin", needs=("cleanlab",))(AreaUnderMargin())
