@@ -7,8 +7,8 @@ of its own.
 - Area under the margin: its mean over epochs (Pleiss et al. 2020, "Identifying Mislabeled Data using the Area Under the Margin Ranking").
 - Forgetting: times it falls from above zero to below from one epoch to the next (Toneva et al. 2019, "An Empirical Study of Example
   Forgetting"). A label that is never learned counts as forgotten in every epoch; there it is infinity, which adds up to nothing useful.
-- Early loss: cross-entropy of the given label, mean over the first half of the epochs; what is learned late is memorised (Arpit et al. 2017,
-  "A Closer Look at Memorization in Deep Networks").
+- Early loss: cross-entropy of the given label, mean over the first half of the epochs; what is learned late is memorised (Arpit et al.
+  2017, "A Closer Look at Memorization in Deep Networks").
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def hold_out(groups: Sequence[str], targets: npt.NDArray[np.float64], share: flo
 def _positive(targets: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     known = np.isfinite(targets)
     mean = np.where(known, targets, 0.0).sum(0) / np.maximum(known.sum(0), 1)
-    return known & (np.nan_to_num(targets) > mean)
+    return np.asarray(known & (np.nan_to_num(targets) > mean), np.bool_)
 
 
 def _deal(counts: npt.NDArray[np.float64], n_folds: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:

@@ -149,13 +149,15 @@ def _frame(trained: Trained | None) -> pd.DataFrame:
 
 
 def _page(source: str, table: pd.DataFrame, trained: Trained | None) -> str:
+    from html import escape
+
     from pipeline.label import page
 
     shown = table.round(4).astype(object).where(table.notna(), None)
     numbers = [str(name) for name in table.columns[2:]]
     body = ["<h2>What trains under each policy</h2>", page.table([str(name) for name in table.columns], shown.to_numpy().tolist(), numbers)]
     if trained is not None:
-        body += [f"<p>{note}.</p>" for note in trained.notes]
+        body += [f"<p>{escape(note)}.</p>" for note in trained.notes]
         rows = [
             (row.finding, row.trained_on, row.metric, _interval(row, "+" if row.certificate else ""), row.n_positive, row.n_negative)
             for row in trained.scores

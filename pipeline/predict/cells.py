@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.base.targets import equivalent_counts
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
+from pipeline.base.targets import equivalent_counts
 
 Array = npt.NDArray[np.float64]
 

@@ -148,9 +148,7 @@ def over_folds(trained_on: list[npt.NDArray[np.bool_]], found: list[dict[str, np
     return Dynamics(mean["aum"], total["n_forgotten"], mean["early_loss"], trainings * epochs)
 
 
-def _together(
-    fold: npt.NDArray[np.int64], found: list[dict[str, npt.NDArray[np.generic]]], dynamics: Dynamics, n_resumed: int
-) -> Opinions:
+def _together(fold: npt.NDArray[np.int64], found: list[dict[str, npt.NDArray[np.generic]]], dynamics: Dynamics, n_resumed: int) -> Opinions:
     whole = {}
     for name in ("logits", "probs", "vectors"):
         first = found[0][name]

@@ -37,6 +37,10 @@ def run(home: Home, settings: Settings) -> StageResult:
     known = truth.read(home, cast)
     made = scores.score(cast, answers, known, settings)
     home.write("scores", scores.table(made))
-    pictures = {"validate_gain": plots.gain(made), "validate_auroc": plots.auroc(made), "validate_reliability": plots.reliability(cast, answers, known)}
+    pictures = {
+        "validate_gain": plots.gain(made),
+        "validate_auroc": plots.auroc(made),
+        "validate_reliability": plots.reliability(cast, answers, known),
+    }
     counts |= {"trainings_resumed": answers.n_resumed, **known.counts(), **verdict.counts(made)}
     return StageResult(counts, (*cast.warnings(), *known.warnings(), *verdict.warnings(made)), pictures)

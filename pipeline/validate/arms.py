@@ -55,7 +55,9 @@ def train(folder: Path, films: Films, source: str | None, cast: Cast, settings: 
     found = run_all(jobs, side_by_side, "validate")
     forget_others(folder, keys)
     probs = np.stack([arrays["probs"].astype(np.float64) for arrays, _ in found])
-    return Answers({arm: probs[place :: len(cast.targets)] for place, arm in enumerate(cast.targets)}, sum(was_stored for _, was_stored in found))
+    return Answers(
+        {arm: probs[place :: len(cast.targets)] for place, arm in enumerate(cast.targets)}, sum(was_stored for _, was_stored in found)
+    )
 
 
 def arm_parts(cast: Cast, seed: int) -> Parts:

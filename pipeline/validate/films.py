@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.base.targets import equivalent_counts
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
+from pipeline.base.targets import equivalent_counts
 
 Array = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.bool_]

@@ -31,13 +31,15 @@ def gain(made: list[Score]) -> bytes:
     axes.axvline(0, color="0.4", linewidth=1)
     for height, row in enumerate(reversed(rows)):
         colour, is_macro = CERTIFIED[str(row.certificate)], row.finding == MACRO
-        axes.hlines(height, *_numbers([row.ci_low, row.ci_high]), color=colour, linewidth=3 if is_macro else 1.6)
+        axes.plot(_numbers([row.ci_low, row.ci_high]), [height, height], color=colour, linewidth=3 if is_macro else 1.6)
         axes.plot(_numbers([row.estimate]), [height], "D" if is_macro else "o", color=colour)
     for word in sorted({str(row.certificate) for row in rows}, key=list(CERTIFIED).index):
         axes.plot([], [], "o-", color=CERTIFIED[word], label=word)
     axes.set_yticks(range(len(rows)), [f"{row.finding} ({row.n_positive} / {row.n_negative})" for row in reversed(rows)])
     truths, n_seeds = ", ".join(sorted({row.truth for row in rows})), rows[0].n_seeds if rows else 0
-    axes.set_xlabel(f"AUROC, cleaned less given; 95 % interval over patients and trainings\n({n_seeds} trainings each; truth: {truths or 'none'})")
+    axes.set_xlabel(
+        f"AUROC, cleaned less given; 95 % interval over patients and trainings\n({n_seeds} trainings each; truth: {truths or 'none'})"
+    )
     axes.grid(axis="x", color="0.9")
     if rows:
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)

@@ -34,7 +34,9 @@ def warnings(made: list[Score]) -> tuple[str, ...]:
         ends = f"{gain.estimate:+.3f} macro AUROC, 95 % interval {gain.ci_low:+.3f} to {gain.ci_high:+.3f}"
         found.append(f"{word} from cleaning: {ends}, {gain.n_positive} positive cells")
     if gain.n_seeds == 1:
-        found.append("one training on each set of labels: intervals hold for other patients, not for other seeds; set validate.seeds higher")
+        found.append(
+            "one training on each set of labels: intervals hold for other patients, not for other seeds; set validate.seeds higher"
+        )
     unscored = sorted({row.finding for row in made if row.subgroup == ALL and row.estimate is None and row.finding != MACRO})
     if unscored:
         found.append(f"not estimable in the test split: {', '.join(unscored)}")

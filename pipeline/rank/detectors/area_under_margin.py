@@ -18,7 +18,7 @@ from pipeline.rank.detectors.cleanlab_self_confidence import CleanlabSelfConfide
 
 
 class AreaUnderMargin:
-    """Probability of the given label: the margin's area is what the film adds to the log-odds of the prevalence. Flags by cleanlab's default."""
+    """Probability of the given label, by what its film adds to the log-odds of the prevalence; flags by cleanlab's default."""
 
     needs: ClassVar[tuple[str, ...]] = ("aum",)
 

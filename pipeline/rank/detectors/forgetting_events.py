@@ -15,7 +15,7 @@ from pipeline.rank.detectors.cleanlab_self_confidence import CleanlabSelfConfide
 
 
 class ForgettingEvents:
-    """One less the share of epochs in which the label was forgotten, all of them where it was never learned; flags by cleanlab's default."""
+    """One less the share of epochs in which the label was forgotten, 0 where it was never learned; flags by cleanlab's default."""
 
     needs: ClassVar[tuple[str, ...]] = ("forgotten_share",)
 
