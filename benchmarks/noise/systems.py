@@ -128,7 +128,7 @@ def _problem(task: Task, finding: str) -> dict[str, Any]:
     """One finding as peers see it: two classes. Models vote 1 on as many items as the labels name."""
     labels = task.labels[finding].to_numpy()
     read = {reading: read_as(labels, reading) for reading in READINGS}
-    models = [table[finding].to_numpy() for table in task.models.values() if finding in table]
+    models = [table[finding].reindex(task.labels.index).to_numpy() for table in task.models.values() if finding in table]
     readers = [table[finding].reindex(task.labels.index).to_numpy() for table in task.readers.values()]
     share = float(np.clip(read["u_ones"].mean(), 0.01, 0.99))
     polled = [(scores > np.quantile(scores, 1 - share)).astype(float) for scores in models]
