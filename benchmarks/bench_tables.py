@@ -68,7 +68,7 @@ def said(truth: np.ndarray, rng: Rng) -> list[matrix.LabelMatrix]:
 def posterior(films: int, rng: Rng) -> Callable[[], object]:
     """The stage's fit of all findings."""
     matrices = said(present(films, rng), rng)
-    return lambda: together.fits(matrices, priors.load(), rng)
+    return lambda: together.fits(matrices, priors.load(), rng, implications=True)
 
 
 def detectors(films: int, rng: Rng) -> Callable[[], object]:

@@ -25,6 +25,7 @@ from pipeline.audit import home as homes
 from pipeline.audit.given import Given
 from pipeline.base import settings
 from pipeline.base.errors import PluginError
+from pipeline.base.findings import ancestors
 from pipeline.base.interfaces import DETECTORS, READER
 from pipeline.base.storage import Home
 from pipeline.label import matrix, priors, together
@@ -41,6 +42,9 @@ def ours(task: Task) -> dict[str, Opinion]:
     found = audit.run(given(task), settings.load())
     labels = task.labels[task.findings].to_numpy()
     opinions = {FUSION: of_probability(_wide(found.cells, "item_id", "p_positive", task), labels)}
+    if any(set(ancestors(finding)) & set(task.labels.columns) for finding in task.labels.columns):
+        apart = audit.run(given(task), settings.load(overrides=("label.implications=false",)))
+        opinions[f"{FUSION}, findings apart"] = of_probability(_wide(apart.cells, "item_id", "p_positive", task), labels)
     if len(task.readers) > 1:
         opinions["posterior, readers alone"] = of_probability(_readers_alone(task), labels)
     with tempfile.TemporaryDirectory() as folder:
@@ -88,7 +92,7 @@ def _readers_alone(task: Task) -> Floats:
     long["grade"] = None
     annotators = sorted(long["annotator"].unique())
     matrices = matrix.build(long, list(task.labels.index), task.findings, annotators)
-    return np.stack([one.p_positive for one in together.fits(matrices, priors.load(), np.random.default_rng(0))], axis=1)
+    return np.stack([one.p_positive for one in together.fits(matrices, priors.load(), np.random.default_rng(0), implications=True)], axis=1)
 
 
 def _wide(cells: pd.DataFrame, item: str, value: str, task: Task) -> Floats:
