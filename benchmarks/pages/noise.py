@@ -16,7 +16,13 @@ TASKS = {
     "made_no_instance": "made labels at the rates of real ones, errors by class alone",
     "made_instance": "made labels at the rates of real ones, errors more frequent on faint films",
 }
-SCORES = {"ap_u_ones": "AP, -1 as 1", "ap_u_zeros": "AP, -1 as 0", "p100_u_ones": "wrong of first 100", "brier": "Brier", "log_loss": "log loss"}
+SCORES = {
+    "ap_u_ones": "AP, -1 as 1",
+    "ap_u_zeros": "AP, -1 as 0",
+    "p100_u_ones": "wrong of first 100",
+    "brier": "Brier",
+    "log_loss": "log loss",
+}
 OURS = "cxr audit"
 
 

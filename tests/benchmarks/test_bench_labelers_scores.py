@@ -178,7 +178,9 @@ def test_noise_review_and_cost_are_told_with_their_intervals(tmp_path: Path, mon
     over = {"ap_u_ones_over_ours": -0.1, "ap_u_ones_over_ours_low": -0.2, "ap_u_ones_over_ours_high": 0.1}
     line = {"run": "2020", "task": "nih_rsna", "method": "cleanlab margin", "items": 7, "version": "2", **scored, **over}
     (tmp_path / "noise.jsonl").write_text(json.dumps(line) + "\n")
-    assert f"| cleanlab margin |{' 0.500 [0.250, 0.750] |' * len(noise.SCORES)} -0.100 [-0.200, 0.100] |" in _told(noise, tmp_path, monkeypatch)
+    assert f"| cleanlab margin |{' 0.500 [0.250, 0.750] |' * len(noise.SCORES)} -0.100 [-0.200, 0.100] |" in _told(
+        noise, tmp_path, monkeypatch
+    )
     line = {"run": "2020", "reading": "u_ones", "method": "queue", "minutes": 15.0, "draws": 3, "found": 9.4, "low": 8.0, "high": 11.0}
     (tmp_path / "review.jsonl").write_text(json.dumps(line) + "\n")
     assert "| queue | 9 [8, 11] |" in _told(review, tmp_path, monkeypatch)
