@@ -42,7 +42,7 @@ def run(home: Home, settings: Settings) -> StageResult:
     read = _read(home, settings, films)
     matrices = matrix.build(read.annotations, list(films["image_id"]), settings.label.findings, read.annotators)
     rng = np.random.default_rng(settings.seed)
-    fits = together.fits(matrices, priors.load(), rng)
+    fits = together.fits(matrices, priors.load(), rng, implications=settings.label.implications)
     meant = meanings.annotator_states(matrices, fits)
     home.write("annotator_states", _arrow("annotator_states", meant))
     home.write("agreement", _arrow("agreement", meanings.agreements(matrices, rng)))

@@ -24,13 +24,14 @@ from pipeline.label.priors import PriorFile
 Floats = npt.NDArray[np.float64]
 
 
-def fits(matrices: Sequence[LabelMatrix], read: PriorFile, rng: np.random.Generator) -> list[posterior.Posterior]:
+def fits(matrices: Sequence[LabelMatrix], read: PriorFile, rng: np.random.Generator, *, implications: bool) -> list[posterior.Posterior]:
     """A posterior for each finding.
 
     Args:
         matrices: of the same annotators.
         read: the priors.
         rng: see `posterior.fit`.
+        implications: whether what findings imply of each other holds.
     """
     seen = [posterior.slips(one.words, read.of(one.finding, one.annotators, one.words)) for one in matrices]
     if not seen:
@@ -40,7 +41,7 @@ def fits(matrices: Sequence[LabelMatrix], read: PriorFile, rng: np.random.Genera
         posterior.fit(one.words, read.of(one.finding, one.annotators, one.words, total - mine), rng)
         for one, mine in zip(matrices, seen, strict=True)
     ]
-    return _coherent(matrices, alone)
+    return _coherent(matrices, alone) if implications else alone
 
 
 def _coherent(matrices: Sequence[LabelMatrix], alone: Sequence[posterior.Posterior]) -> list[posterior.Posterior]:

@@ -266,7 +266,7 @@ def test_a_rare_finding_borrows_from_common_ones_how_careless_a_reader_is() -> N
     rare = careless(60, 12)
     alone = fit(rare, READERS, "Lung Lesion").meaning.emission[2, 0, POSITIVE]
     others = {name: careless(3000, seed) for seed, name in enumerate(("Edema", "Consolidation", "Pneumonia"), 20)}
-    made = together.fits(matrices({"Lung Lesion": rare, **others}), priors.load(), np.random.default_rng(0))
+    made = together.fits(matrices({"Lung Lesion": rare, **others}), priors.load(), np.random.default_rng(0), implications=True)
     known = made[1].meaning.emission[2, 0, POSITIVE]
     assert abs(made[0].meaning.emission[2, 0, POSITIVE] - known) < 0.5 * abs(alone - known)
 

@@ -136,7 +136,7 @@ def test_a_misleading_model_is_not_heard_and_that_is_said(build: Callable[..., t
 def test_a_missing_input_disables_a_detector_visibly(build: Callable[..., tuple[Home, np.ndarray, list[str]]]) -> None:
     home, _, films = build(model="none")
     result = rank.run(home, settings())
-    assert any("cleanlab_self_confidence could not judge 1 findings" in warning for warning in result.warnings)
+    assert any("detectors are off" in warning and "cleanlab_self_confidence" in warning for warning in result.warnings)
     assert home.read("label_issues").num_rows == len(films)
     alone = rank.run(home, settings("cleanlab_self_confidence"))
     assert alone.counts["cells"] == 0
