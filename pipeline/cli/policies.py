@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,6 +57,8 @@ def compare(
     from pipeline.base.storage import atomic_bytes, require_writable
     from pipeline.label import policies as labels
 
+    if scores_to is not None and not scores:
+        raise InputError("there are no scores to write", "add --scores")
     for path, kinds in ((output, (".csv",)), (scores_to, (".csv",)), (html, ())):
         if path is not None:
             require_writable(path, kinds)
@@ -68,7 +71,7 @@ def compare(
         _print_scores(trained, listed)
     if output is not None:
         atomic_bytes(output, table.to_csv(index=False, lineterminator="\n").encode())
-    if scores_to is not None:
+    if scores_to is not None and trained is not None:
         atomic_bytes(scores_to, _frame(trained).to_csv(index=False, lineterminator="\n").encode())
     if html is not None:
         atomic_bytes(html, _page(source.name, table, trained).encode())
@@ -81,7 +84,7 @@ def _read(source: Path, overrides: tuple[str, ...]) -> tuple[Settings, list[Labe
 
     if not source.is_dir():
         chosen = settings.load(overrides=overrides)
-        return chosen, labels.of_file(source, chosen.seed), None
+        return chosen, labels.of_file(source, chosen), None
     home = Home(source).require()
     return settings.load(source, overrides=overrides), labels.of_home(home), home
 
@@ -109,14 +112,23 @@ def _trained(home: Home | None, settings: Settings, labelled: list[Labelled], na
         return trainings.score(home, settings, cells, names, names[0])
 
 
-def _print_prevalence(table: pd.DataFrame) -> None:
+def _wide(table: pd.DataFrame) -> Iterator[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
+    """Title, head and rows for each measure: a row a finding, a column a policy."""
     counts = table.drop_duplicates("finding").set_index("finding")
     for measure, title in _MEASURES.items():
         wide = table.pivot(index="finding", columns="policy", values=measure)[list(table["policy"].unique())]
-        grid = _grid(title, ("finding", "labels", "uncertain", *wide.columns))
-        for finding in counts.index:
-            numbers = (str(counts.loc[finding, name]) for name in ("labels", "uncertain"))
-            grid.add_row(finding, *numbers, *(_number(value) for value in wide.loc[finding]))
+        rows = [
+            (str(finding), str(labels), str(uncertain), *(_number(value) for value in wide.loc[finding]))
+            for finding, labels, uncertain in counts[["labels", "uncertain"]].itertuples()
+        ]
+        yield title, ("finding", "labels", "uncertain", *map(str, wide.columns)), rows
+
+
+def _print_prevalence(table: pd.DataFrame) -> None:
+    for title, head, rows in _wide(table):
+        grid = _grid(title, head)
+        for row in rows:
+            grid.add_row(*row)
         console.print(grid)
 
 
@@ -138,13 +150,11 @@ def _metrics(rows: list[Score]) -> list[str]:
     return list(dict.fromkeys(row.metric for row in rows))
 
 
-def _frame(trained: Trained | None) -> pd.DataFrame:
+def _frame(trained: Trained) -> pd.DataFrame:
     import dataclasses
 
     import pandas as pd
 
-    if trained is None:
-        raise InputError("there are no scores to write", "add --scores")
     return pd.DataFrame([dataclasses.asdict(row) for row in trained.scores])
 
 
@@ -153,9 +163,7 @@ def _page(source: str, table: pd.DataFrame, trained: Trained | None) -> str:
 
     from pipeline.label import page
 
-    shown = table.round(4).astype(object).where(table.notna(), None)
-    numbers = [str(name) for name in table.columns[2:]]
-    body = ["<h2>What trains under each policy</h2>", page.table([str(name) for name in table.columns], shown.to_numpy().tolist(), numbers)]
+    body = [part for title, head, rows in _wide(table) for part in (f"<h2>{escape(title)}</h2>", page.table(head, rows, head[1:]))]
     if trained is not None:
         body += [f"<p>{escape(note)}.</p>" for note in trained.notes]
         rows = [

@@ -74,7 +74,7 @@ def _suspects(console: Console, home: Home) -> None:
 def _scores(console: Console, home: Home) -> None:
     console.rule("[bold]Trained on given and on cleaned labels, scored on the same held-out films")
     rows = home.sql(_GAIN).to_pylist()
-    scored = Grid("macro", "trained on", "estimate", "95 % interval")
+    scored = Grid("macro", "trained on", "estimate", "95 % interval", "certificate")
     for row in rows:
         if row["estimate"] is not None:
             scored.add_row(
@@ -82,6 +82,7 @@ def _scores(console: Console, home: Home) -> None:
                 row["trained_on"],
                 f"{row['estimate']:+.3f}" if row["trained_on"] == "gain" else f"{row['estimate']:.3f}",
                 f"{row['ci_low']:.3f} to {row['ci_high']:.3f}",
+                row["certificate"] or "",
             )
     console.print(scored)
     gain = next((row for row in rows if row["metric"] == "auroc" and row["trained_on"] == "gain"), None)

@@ -43,7 +43,7 @@ def of_home(home: Home) -> list[Labelled]:
     ]
 
 
-def of_file(path: Path, seed: int) -> list[Labelled]:
+def of_file(path: Path, settings: Settings) -> list[Labelled]:
     """The labels of a file, whose posterior is what a report labeler's states are worth.
 
     Raises:
@@ -55,7 +55,7 @@ def of_file(path: Path, seed: int) -> list[Labelled]:
     matrices = [
         matrix.LabelMatrix(finding, items, (LABELS,), states.codes[:, [column]], silent) for column, finding in enumerate(states.findings)
     ]
-    fits = together.fits(matrices, priors.load(), np.random.default_rng(seed))
+    fits = together.fits(matrices, priors.load(), np.random.default_rng(settings.seed), implications=settings.label.implications)
     return [Labelled(one.finding, items, one.codes[:, 0], fit.p_positive) for one, fit in zip(matrices, fits, strict=True)]
 
 

@@ -41,7 +41,7 @@ def test_prevalence_of_every_policy(labels: Path, tmp_path: Path) -> None:
         assert found == pytest.approx(values), policy
         assert (row["labels"], row["uncertain"]) == ("4", "1")
     assert 0 < float(rows["Edema", "posterior"]["mean_target"]) < 1
-    assert "<h2>What trains under each policy</h2>" in (tmp_path / "page.html").read_text()
+    assert "<h2>Mean target of what trains</h2>" in (tmp_path / "page.html").read_text()
 
 
 def test_silence_follows_the_setting_and_policies_can_be_chosen(labels: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 
@@ -139,3 +140,18 @@ def test_both_arms_train_on_the_same_patients_and_calibrate_on_others(n_validate
     assert not roles[0] & roles[1] | roles[0] & roles[2] | roles[1] & roles[2]
     assert (parts.judge == (splits == "test")).all()
     assert set(splits[parts.calibrate]) == {"validate" if n_validate else "train"}
+
+
+def test_the_report_prints_the_certificate(validated: Validated) -> None:
+    from rich.console import Console
+
+    from pipeline.cli.report import print_report
+
+    console = Console(record=True, width=160, file=io.StringIO())
+    print_report(console, validated[0])
+    said = console.export_text()
+    assert "certificate" in said
+    for row in validated[0].sql("SELECT * FROM scores WHERE trained_on = 'gain' AND metric = 'auroc' AND subgroup = 'all'").to_pylist():
+        words = f"{row['ci_low']:+.3f} to {row['ci_high']:+.3f}" if row["finding"] != "macro" else "Cleaning helped"
+        assert words in said
+        assert row["certificate"] in said
