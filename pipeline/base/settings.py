@@ -102,7 +102,6 @@ class Rank(_Section):
         default=(
             "posterior_disagreement",
             "annotator_conflict",
-            "area_under_margin",
             "cleanlab_self_confidence",
             "contradicting_films",
             "contradicting_findings",
