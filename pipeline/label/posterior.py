@@ -142,8 +142,8 @@ def fit(codes: Codes, priors: Priors, rng: np.random.Generator) -> Posterior:
     p_present = _interval(meaning.p_present, [one.p_present for _, one in drawn])
     ends = (Meaning(emission[0], p_present[0]), Meaning(emission[1], p_present[1]))
     theta_sd = np.sqrt(np.maximum(found.theta @ GRID**2 - (found.theta @ GRID) ** 2, 0.0))
-    films = (of[..., patterns.which] for of in (p_positive, interval, theta_sd))
-    return Posterior(*films, float(tables.common @ MAJORITY[1]), meaning, ends)
+    prevalence, which = float(tables.common @ MAJORITY[1]), patterns.which
+    return Posterior(p_positive[which], interval[:, which], theta_sd[which], prevalence, meaning, ends)
 
 
 def slips(codes: Codes, priors: Priors) -> Slips:
