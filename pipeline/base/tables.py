@@ -297,6 +297,11 @@ TABLES: tuple[Table, ...] = (
             _c("p_low", FLOAT, "Low end of its 95 % interval: how far it may be off, as annotators are known from few films."),
             _c("p_high", FLOAT, "High end; of a verdict both ends are the verdict's own."),
             _c("p_annotators", FLOAT, "The same from annotators alone, before any verdict."),
+            _c(
+                "theta_sd",
+                FLOAT,
+                "How well annotators fix the share of radiologists who would call the film: its probit's standard deviation.",
+            ),
             _c("n_annotators", pa.int32(), "Annotators that were asked."),
             _c("n_readers", pa.int32(), "Of these, people who looked at the film."),
             _c("annotators", pa.list_(pa.string()), "Who was asked."),

@@ -66,6 +66,7 @@ def label_rows(
             "p_low": low,
             "p_high": high,
             "p_annotators": fit.p_positive,
+            "theta_sd": fit.theta_sd,
             "n_annotators": matrix.asked.sum(axis=1),
             "n_readers": matrix.asked[:, matrix.by_reader].sum(axis=1),
             "annotators": _asked(matrix),

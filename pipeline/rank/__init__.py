@@ -16,7 +16,18 @@ from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
 from pipeline.rank import belonging, cells, context, dynamics, fusion, merge, neighbours, plots, reasons
 
-_LABELS = ["image_id", "finding", "given_label", "given_annotator", "p_positive", "p_annotators", "n_readers", "verdict", "given_side"]
+_LABELS = [
+    "image_id",
+    "finding",
+    "given_label",
+    "given_annotator",
+    "p_positive",
+    "p_annotators",
+    "theta_sd",
+    "n_readers",
+    "verdict",
+    "given_side",
+]
 _ANNOTATIONS = ["image_id", "finding", "annotator", "state", "evidence", "mention_ids"]
 
 
@@ -58,7 +69,7 @@ def fused(home: Home, labels: pd.DataFrame, *, implications: bool) -> tuple[pd.D
     p_positive = pd.Series(np.nan, known.index)
     unskilled = []
     for finding, part in known.groupby("finding", sort=True, observed=True):
-        evidence = (part[column].to_numpy(np.float64) for column in ("p_annotators", "model_score", "p_verdict"))
+        evidence = (part[column].to_numpy(np.float64) for column in ("p_annotators", "model_score", "p_verdict", "theta_sd"))
         p_positive.loc[part.index], skill = fusion.fuse(*evidence)
         if part["model_score"].notna().any() and not skill.is_heard:
             unskilled.append(str(finding))

@@ -45,6 +45,7 @@ def label_row(film: str, given: str, p: float, **more: object) -> dict[str, obje
         "p_low": p,
         "p_high": p,
         "n_annotators": 2,
+        "theta_sd": 1.0,
         "n_readers": 0,
         "annotators": ["published:nih", "rules"],
         "is_conflict": False,
