@@ -10,19 +10,20 @@ import pytest
 from dicoms import gradient, make_dicom
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
-from pipeline.base.images import decode_png
+from pipeline.base.images import decode_eight_bits
+from pipeline.base.settings import Decode
 from pipeline.decode.film import FilmError, decode_film, difference_hash
 
 
 def film_of(path: Path, size_px: int = 512) -> np.ndarray:
-    return decode_png(decode_film(path, size_px, 100).png)
+    return decode_eight_bits(decode_film(path, Decode(size_px=size_px)).pixels)
 
 
 @pytest.mark.parametrize("syntax", [DeflatedExplicitVRLittleEndian, RLELossless, JPEG2000Lossless])
 def test_every_syntax_decodes_to_the_same_film(tmp_path: Path, syntax: pydicom.uid.UID) -> None:
-    plain = decode_film(make_dicom(tmp_path / "plain.dcm"), 512, 100)
-    packed = decode_film(make_dicom(tmp_path / "packed.dcm", syntax=syntax), 512, 100)
-    assert packed.png == plain.png
+    plain = decode_film(make_dicom(tmp_path / "plain.dcm"), Decode())
+    packed = decode_film(make_dicom(tmp_path / "packed.dcm", syntax=syntax), Decode())
+    assert packed.pixels == plain.pixels
     assert packed.pixel_digest == plain.pixel_digest
 
 
@@ -55,14 +56,14 @@ def test_padding_is_black_and_not_inverted(tmp_path: Path) -> None:
 
 def test_longer_side_is_the_setting_and_nothing_is_enlarged(tmp_path: Path) -> None:
     path = make_dicom(tmp_path / "a.dcm", gradient(80, 40), ImagerPixelSpacing=[0.2, 0.2])
-    small = decode_film(path, 20, 100)
-    assert (small.height_px, small.width_px) == (20, 10)
-    assert small.pixel_spacing_mm == pytest.approx(0.8)
-    assert decode_film(path, 512, 100).height_px == 80
+    small = decode_film(path, Decode(size_px=40))
+    assert (small.height_px, small.width_px) == (40, 20)
+    assert small.pixel_spacing_mm == pytest.approx(0.4)
+    assert decode_film(path, Decode()).height_px == 80
 
 
 def test_constant_film_is_told_by_its_levels(tmp_path: Path) -> None:
-    assert decode_film(make_dicom(tmp_path / "c.dcm", np.full((16, 16), 700, np.uint16)), 512, 100).source_levels == 1
+    assert decode_film(make_dicom(tmp_path / "c.dcm", np.full((16, 16), 700, np.uint16)), Decode()).source_levels == 1
 
 
 def broken(path: Path, keep: float) -> Path:
@@ -75,14 +76,14 @@ def broken(path: Path, keep: float) -> Path:
 def test_truncated_files_are_refused(tmp_path: Path, syntax: pydicom.uid.UID) -> None:
     noise = np.random.default_rng(0).integers(0, 4096, (64, 64)).astype(np.uint16)
     with pytest.raises(FilmError) as caught:
-        decode_film(broken(make_dicom(tmp_path / "t.dcm", noise, syntax=syntax), 0.6), 512, 100)
+        decode_film(broken(make_dicom(tmp_path / "t.dcm", noise, syntax=syntax), 0.6), Decode())
     assert caught.value.reason in ("truncated_pixels", "undecodable_pixels")
 
 
 def test_a_declared_giant_is_refused_undecoded(tmp_path: Path) -> None:
     path = make_dicom(tmp_path / "g.dcm", Rows=60000, Columns=60000)
     with pytest.raises(FilmError, match="too_large"):
-        decode_film(path, 512, 100)
+        decode_film(path, Decode())
 
 
 def test_difference_hash_is_64_signs() -> None:
@@ -98,7 +99,7 @@ def test_real_odd_files_match_pydicom_or_say_why(shared_data: Path) -> None:
         if not path.is_file() or path.suffix == ".csv":
             continue
         try:
-            mine = decode_film(path, 100_000, 30)
+            mine = decode_film(path, Decode(size_px=0, max_megapixels=30))
         except FilmError:
             continue
         except Exception as error:

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_voi_lut
 
-from pipeline.decode.greyscale import FULL, display_table, voi, window
+from pipeline.decode.greyscale import FULL, grey_scale, window
+from pipeline.decode.greyscale import voi as voi_and_source
+
+
+def voi(dataset: Dataset, values: np.ndarray) -> np.ndarray:
+    return voi_and_source(dataset, values, np.ones(len(values), bool))[0]
 
 
 @pytest.mark.parametrize(
@@ -58,12 +63,12 @@ def test_monochrome1_is_the_negative_of_monochrome2() -> None:
     for photometric in ("MONOCHROME1", "MONOCHROME2"):
         dataset = Dataset()
         dataset.PhotometricInterpretation, dataset.WindowCenter, dataset.WindowWidth = photometric, 500, 400
-        tables.append(display_table(dataset, 0, 1000).astype(int))
+        tables.append(grey_scale(dataset, np.arange(1001, dtype=np.uint16)[None], "as_displayed").table.astype(int))
     assert np.abs(tables[0] + tables[1] - FULL).max() <= 1
 
 
 def test_a_constant_range_divides_nothing_by_zero() -> None:
-    assert display_table(Dataset(), 7, 7).shape == (1,)
+    assert grey_scale(Dataset(), np.full((4, 4), 7, np.uint16), "as_displayed").table.shape == (1,)
 
 
 @pytest.mark.parametrize("width", ["0", "-5", None])
