@@ -231,10 +231,10 @@ def _frame(stream: BinaryIO, most: int) -> bytes:
         if total > most:
             raise FilmError("too_large")
         fragments.append(_exactly(stream, length))
+    if total <= 0 or 0 < len(start) < 8:
+        raise FilmError("truncated_pixels")
     if start[:4] not in (_DELIMITER, b""):
         raise FilmError("undecodable_pixels")
-    if not total:
-        raise FilmError("truncated_pixels")
     return fragments[0] if len(fragments) == 1 else b"".join(fragments)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pydicom
 import pytest
-from dicoms import gradient, make_dicom
+from dicoms import LOSSLESS, gradient, make_dicom, make_encapsulated, textured
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
-from pipeline.base.images import decode_eight_bits
+from pipeline.base.images import decode, decode_eight_bits
 from pipeline.base.settings import Decode
 from pipeline.decode.film import FilmError, decode_film, difference_hash
 
@@ -60,6 +61,67 @@ def test_longer_side_is_the_setting_and_nothing_is_enlarged(tmp_path: Path) -> N
     assert (small.height_px, small.width_px) == (40, 20)
     assert small.pixel_spacing_mm == pytest.approx(0.4)
     assert decode_film(path, Decode()).height_px == 80
+
+
+def test_sixteen_bits_are_the_film_and_eight_their_rounding(tmp_path: Path) -> None:
+    path = make_dicom(tmp_path / "a.dcm", textured(300, 200), WindowCenter=2048, WindowWidth=4096)
+    deep, flat = (decode_film(path, Decode(size_px=100, depth_bits=bits)) for bits in (16, 8))
+    film = decode(deep.pixels)
+    assert film.dtype == np.uint16
+    averaged = cv2.resize(textured(300, 200).astype(float), (67, 100), interpolation=cv2.INTER_AREA)
+    np.testing.assert_allclose(film, averaged / 4095 * 65535, atol=257)
+    np.testing.assert_array_equal(decode(flat.pixels), np.rint(film / 257))
+    np.testing.assert_array_equal(decode_eight_bits(deep.pixels), decode(flat.pixels))
+    assert deep.thumbnail == flat.thumbnail
+
+
+def test_jpeg_is_near_and_the_original_size_is_kept(tmp_path: Path) -> None:
+    path = make_dicom(tmp_path / "a.dcm", textured(300, 200), WindowCenter=2048, WindowWidth=4096, PixelSpacing=[0.14, 0.14])
+    png, jpeg = (decode_film(path, Decode(size_px=0, codec=codec)) for codec in ("png", "jpeg"))
+    assert jpeg.pixels.startswith(b"\xff\xd8")
+    assert (png.height_px, png.width_px, png.pixel_spacing_mm) == (300, 200, 0.14)
+    assert 0 < np.abs(decode(jpeg.pixels).astype(int) - decode(png.pixels)).mean() < 3
+
+
+def test_clahe_is_opencvs_on_the_robust_film(tmp_path: Path) -> None:
+    path = make_dicom(tmp_path / "a.dcm", textured(128, 96))
+    robust, clahe = (decode(decode_film(path, Decode(intensity=name, depth_bits=16)).pixels) for name in ("robust", "clahe"))
+    np.testing.assert_array_equal(clahe, cv2.createCLAHE(2.0, (8, 8)).apply(robust))
+    assert (clahe != robust).any()
+
+
+@pytest.mark.parametrize("bad", [{"size_px": 16}, {"codec": "jpeg", "depth_bits": 16}, {"intensity": "pretty"}, {"depth_bits": 12}])
+def test_settings_that_cannot_be_are_refused(bad: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"size_px|jpeg|intensity|depth_bits"):
+        Decode.model_validate(bad)
+
+
+def test_overlays_are_never_burned_in(tmp_path: Path) -> None:
+    """Neither an overlay plane of the object nor one in the unused high bits of pixel words (PS3.3 C.9.2)."""
+    pixels = textured()
+    plain, with_plane = make_dicom(tmp_path / "a.dcm", pixels), make_dicom(tmp_path / "b.dcm", pixels)
+    dataset = pydicom.dcmread(with_plane)
+    for tag, vr, value in ((0x10, "US", 48), (0x11, "US", 40), (0x40, "CS", "G"), (0x50, "SS", [1, 1]), (0x100, "US", 1), (0x102, "US", 0)):
+        dataset.add_new((0x6000, tag), vr, value)
+    dataset.add_new((0x6000, 0x3000), "OW", b"\xff" * 240)
+    dataset.save_as(with_plane)
+    embedded = make_dicom(tmp_path / "c.dcm", (pixels | 0x8000).astype(np.uint16))
+    films = [decode_film(path, Decode()) for path in (plain, with_plane, embedded)]
+    assert films[0] == films[1] == films[2]
+
+
+def test_a_film_at_lower_resolution_is_the_film(tmp_path: Path) -> None:
+    smooth = cv2.GaussianBlur(textured(1040, 800), (0, 0), 6)
+    syntax, encoder = LOSSLESS["JPEG 2000"]
+    path = make_encapsulated(tmp_path / "a.dcm", smooth, syntax, encoder(smooth, 12))
+    half, whole, compared = (
+        decode_film(path, Decode(size_px=128, reduced_resolution=reduced), in_full)
+        for reduced, in_full in ((True, False), (False, False), (True, True))
+    )
+    assert (half.halvings, whole.halvings) == (2, 0)
+    assert whole == compared
+    assert (half.source_height_px, half.source_width_px) == (1040, 800)
+    assert np.abs(decode(half.pixels).astype(int) - decode(whole.pixels)).mean() < 1
 
 
 def test_constant_film_is_told_by_its_levels(tmp_path: Path) -> None:
