@@ -57,7 +57,7 @@ def grey_scale(header: Dataset, stored: Stored, intensity: Intensity, window_nam
         Padding (C.7.5.1.1.2) is black and counts for no range; MONOCHROME1 and Presentation LUT Shape INVERSE are turned round.
     """
     lowest, counts = _histogram(header, stored, intensity)
-    values = np.asarray(apply_modality_lut(np.arange(lowest, lowest + len(counts)), header), np.float64)
+    values = modality_values(header, lowest, lowest + len(counts) - 1)
     padding = _padding(header, lowest, len(counts))
     seen = counts * ~padding
     if not seen.any():  # a film of padding alone
@@ -75,6 +75,11 @@ def grey_scale(header: Dataset, stored: Stored, intensity: Intensity, window_nam
     table = np.asarray(np.rint(levels * FULL), np.uint16)
     table[padding] = 0
     return GreyScale(lowest, table, range_from)
+
+
+def modality_values(header: Dataset, lowest: int, highest: int) -> Floats:
+    """Modality LUT or rescale (C.11.1) of every stored value from `lowest` to `highest`, as pydicom applies it."""
+    return np.asarray(apply_modality_lut(np.arange(lowest, highest + 1), header), np.float64)
 
 
 def voi(header: Dataset, values: Floats, seen: npt.NDArray[np.bool_], window_name: str = "") -> tuple[Floats, str]:

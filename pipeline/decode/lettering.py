@@ -46,6 +46,8 @@ class Line:
 def find_lines(film: Film) -> list[Line]:
     """Lines of letters on a film of shape (height, width), from left to right."""
     longest = max(film.shape)
+    if min(film.shape) < _HEIGHT_PX[0]:
+        return []
     lines: list[Line] = []
     pieces: list[Line] = []
     for side in _SIDES_PX:

@@ -170,3 +170,10 @@ def test_real_odd_files_match_pydicom_or_say_why(shared_data: Path) -> None:
         assert (mine.source_height_px, mine.source_width_px) == (dataset.Rows, dataset.Columns)
         compared += 1
     assert compared > 30
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (2, 5), (3001, 7)])
+def test_films_of_any_shape_have_an_outcome(tmp_path: Path, shape: tuple[int, int]) -> None:
+    found = decode_film(make_dicom(tmp_path / "a.dcm", textured(*shape)), Decode())
+    assert (found.source_height_px, found.source_width_px) == shape
+    assert max(found.height_px, found.width_px) == min(512, max(shape))
