@@ -52,7 +52,7 @@ class Decoded:
 
 
 def decode_film(path: Path, settings: Decode, in_full: bool = False) -> Decoded:
-    """Decode one single-frame greyscale DICOM file.
+    """Decode one single-frame greyscale DICOM file, or a picture of a public archive.
 
     Args:
         path: the file.
@@ -60,7 +60,7 @@ def decode_film(path: Path, settings: Decode, in_full: bool = False) -> Decoded:
         in_full: JPEG 2000 is decoded at its full resolution whatever the settings say, so that its pixels can be compared.
 
     Raises:
-        FilmError: too_large, unsupported_bit_depth, unsupported_transfer_syntax, truncated_pixels, undecodable_pixels, text_remains.
+        FilmError: text_remains, and all that `read_source` raises.
     """
     is_reduced = settings.reduced_resolution and settings.size_px and not in_full
     try:

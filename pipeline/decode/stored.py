@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import cv2
 import imagecodecs
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,9 @@ _ITEM, _DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 _UNDEFINED = 0xFFFFFFFF
 _NATIVE = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian)
 _MIB = 2**20
+_PNG, _PNG_END, _JPEG = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82", b"\xff\xd8\xff"
+# Channels of a grey JPEG in colour differ by rounding.
+_GREY_WITHIN = 3
 # A frame compressed to more than its size, and these bytes, is no compression.
 _SLACK = _MIB
 _MOST_HEADER = 64 * _MIB
@@ -87,7 +91,7 @@ class _Form:
 
 
 def read_source(path: Path, max_megapixels: float, least_px: int | None = None) -> Source:
-    """The stored values of one single-frame greyscale DICOM file (PS3.5 section 8).
+    """The stored values of one single-frame greyscale DICOM file (PS3.5 section 8), or of a PNG or JPEG picture of a public archive.
 
     Args:
         path: the file, with or without file meta information.
@@ -95,9 +99,12 @@ def read_source(path: Path, max_megapixels: float, least_px: int | None = None) 
         least_px: JPEG 2000 is decoded at the lowest resolution whose longer side has so many pixels; None decodes it in full.
 
     Raises:
-        FilmError: too_large, unsupported_bit_depth, unsupported_transfer_syntax, truncated_pixels, undecodable_pixels.
+        FilmError: too_large, unsupported_bit_depth, unsupported_transfer_syntax, truncated_pixels, undecodable_pixels, colour_picture.
     """
     with path.open("rb") as file:
+        if (start := file.read(len(_PNG))) == _PNG or start.startswith(_JPEG):
+            return _picture(start + file.read(int(max_megapixels * 8e6) + _MOST_HEADER), max_megapixels)
+        file.seek(0)
         header, stream, syntax = _header(file, int(max_megapixels * 2e6) + _MOST_HEADER)
         form = _form(header, max_megapixels)
         if syntax not in _NATIVE and syntax not in _DECODERS:
@@ -118,6 +125,30 @@ def read_source(path: Path, max_megapixels: float, least_px: int | None = None) 
     if stored.shape != (-(-form.rows // 2**halvings), -(-form.columns // 2**halvings)):
         raise FilmError("undecodable_pixels")
     return Source(header, stored, form.rows, form.columns, halvings)
+
+
+def _picture(content: bytes, max_megapixels: float) -> Source:
+    """A picture, whose window is all that it can hold; grey in three equal channels is grey."""
+    is_png = content.startswith(_PNG)
+    if is_png and not content.rstrip(b"\0").endswith(_PNG_END):
+        raise FilmError("truncated_pixels")
+    try:
+        shape = jpeg_shape(content) if not is_png else None
+        columns, rows = (shape.columns, shape.rows) if shape else struct.unpack_from(">2I", content, 16)
+    except StreamError as error:
+        raise FilmError("truncated_pixels" if error.is_short else "undecodable_pixels") from error
+    if rows * columns > max_megapixels * 1e6:
+        raise FilmError("too_large")
+    found = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    if found is None or found.shape[:2] != (rows, columns):
+        raise FilmError("undecodable_pixels")
+    grey = found if found.ndim == 2 else found[..., 0]
+    if found.ndim == 3 and int(np.ptp(found[..., :3].astype(np.int32), axis=2).max()) > _GREY_WITHIN:
+        raise FilmError("colour_picture")
+    bits = 8 * grey.itemsize
+    header = Dataset()
+    header.PhotometricInterpretation, header.WindowCenter, header.WindowWidth = "MONOCHROME2", 2 ** (bits - 1), 2**bits
+    return Source(header, np.ascontiguousarray(grey), rows, columns, 0)
 
 
 def _header(file: BinaryIO, most: int) -> tuple[Dataset, BinaryIO, uid.UID]:

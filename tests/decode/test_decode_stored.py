@@ -23,6 +23,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from pipeline.decode.greyscale import grey_scale
 from pipeline.decode.stored import FilmError, read_source
 
 
@@ -224,3 +225,28 @@ def test_an_encapsulated_syntax_without_fragments_is_no_film(tmp_path: Path, syn
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b"\xfe\xff\x00\xe0\x02\x00\x00\x00\x00\x00", b""))
     assert reason(path) == "truncated_pixels"
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_pictures_of_archives_are_films_with_their_whole_range_as_window(tmp_path: Path, bits: int) -> None:
+    pixels = textured(bits=bits) // 2 + 7
+    cv2.imwrite(str(tmp_path / "a.png"), pixels)
+    cv2.imwrite(str(tmp_path / "rgba.png"), cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGRA))
+    for name in ("a.png", "rgba.png"):
+        source = read_source(tmp_path / name, 100)
+        same(source.stored, pixels)
+        shown = grey_scale(source.header, source.stored, "as_displayed").apply(source.stored)
+        np.testing.assert_array_equal(shown, pixels.astype(np.uint32) * (257 if bits == 8 else 1))
+
+
+def test_pictures_in_jpeg_in_colour_cut_short_and_too_large(tmp_path: Path) -> None:
+    pixels = textured(64, 64, 8)
+    for name, film in (("a.jpg", pixels), ("rgb.jpg", cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR))):
+        cv2.imwrite(str(tmp_path / name), film, [cv2.IMWRITE_JPEG_QUALITY, 98])
+        assert np.abs(stored(tmp_path / name).astype(int) - pixels).mean() < 3
+    cv2.imwrite(str(tmp_path / "red.png"), np.dstack([pixels, pixels, np.roll(pixels, 9)]))
+    assert reason(tmp_path / "red.png") == "colour_picture"
+    assert reason(tmp_path / "a.jpg", max_megapixels=0.001) == "too_large"
+    for name in ("a.jpg", "red.png"):
+        (tmp_path / "cut").write_bytes((tmp_path / name).read_bytes()[:-30])
+        assert reason(tmp_path / "cut") == "truncated_pixels"
