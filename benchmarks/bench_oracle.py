@@ -93,7 +93,11 @@ def compare(path: Path) -> str:
     if expected is None:
         return "an image; no oracle"
     if expected.shape != source.stored.shape or not np.array_equal(expected, source.stored):
-        return f"differs from {who} in {np.mean(expected != source.stored):.1e} of pixels" if expected.shape == source.stored.shape else "other shape"
+        return (
+            f"differs from {who} in {np.mean(expected != source.stored):.1e} of pixels"
+            if expected.shape == source.stored.shape
+            else "other shape"
+        )
     theirs = np.asarray(apply_modality_lut(expected, pydicom.dcmread(path, force=True)), float)
     lowest = int(source.stored.min())
     ours = modality_values(source.header, lowest, int(source.stored.max()))[source.stored.astype(int) - lowest]

@@ -1,4 +1,4 @@
-"""Films to measure on, made here: anatomy-like shapes under quantum noise, so that they compress as radiographs do, in each transfer syntax."""
+"""Films to measure on, made here: anatomy-like shapes under noise, so that they compress as radiographs do, in each syntax."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def simpleitk(path):
 
 
 def dicomsdl(path):
-    """dicomsdl's reader."""
+    """Dicomsdl's reader."""
     import dicomsdl as reader
 
     return _png(_fitted(_stretched(reader.open(path).pixelData(storedvalue=True))))

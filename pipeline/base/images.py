@@ -26,7 +26,9 @@ def encode(film: npt.NDArray[Any], codec: Codec = "png", jpeg_quality: int = 95)
         TableError: the array cannot be encoded so.
     """
     if film.ndim != 2 or film.dtype not in ((np.uint8, np.uint16) if codec == "png" else (np.uint8,)):
-        raise TableError(f"a film of shape {film.shape} and type {film.dtype} is no greyscale {codec}", "report this: decode made an odd array")
+        raise TableError(
+            f"a film of shape {film.shape} and type {film.dtype} is no greyscale {codec}", "report this: decode made an odd array"
+        )
     done, buffer = cv2.imencode(SUFFIXES[codec], film, _PNG if codec == "png" else (cv2.IMWRITE_JPEG_QUALITY, jpeg_quality))
     if not done:
         raise TableError(f"a film of shape {film.shape} cannot be encoded", "report this: decode made an odd array")

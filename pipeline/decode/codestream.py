@@ -1,4 +1,4 @@
-"""What a compressed frame says of its own shape, read before anything is decoded: a header that lies costs no memory, a short stream is seen.
+"""What a compressed frame says of its own shape, read before it is decoded: a header that lies costs no memory, a short stream is seen.
 
 Two families: the marker segments of JPEG (ITU-T T.81 annex B) and JPEG-LS (T.87 annex C), and those of JPEG 2000 (T.800 annex A).
 """

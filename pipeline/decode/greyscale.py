@@ -1,4 +1,4 @@
-"""From stored values to grey levels, as one lookup table: the grey scale pipeline of DICOM PS3.3 C.11 and PS3.4 N.2, or one made for training.
+"""From stored values to grey levels, as one lookup table: the pipeline of DICOM PS3.3 C.11 and PS3.4 N.2, or one made for training.
 
 All steps before the resize act on single pixels, so they are evaluated once for every stored value and applied by indexing. Overlays are
 another plane of the object (C.9.2) and are never drawn.

@@ -36,7 +36,7 @@ _KEYWORDS = (
     *("ModalityLUTSequence", "RescaleIntercept", "RescaleSlope", "RescaleType"),
     *("VOILUTSequence", "WindowCenter", "WindowWidth", "WindowCenterWidthExplanation", "VOILUTFunction", "SpecificCharacterSet"),
 )
-_TAGS = [BaseTag(tag) for keyword in _KEYWORDS if (tag := tag_for_keyword(keyword)) is not None]
+_TAGS: list[BaseTag | int] = [BaseTag(tag) for keyword in _KEYWORDS if (tag := tag_for_keyword(keyword)) is not None]
 _PIXEL_DATA = 0x7FE00010
 _PIXELS = (0x7FE00008, 0x7FE00009, _PIXEL_DATA)
 _ITEM, _DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
@@ -152,7 +152,7 @@ def _picture(content: bytes, max_megapixels: float) -> Source:
 
 
 def _header(file: BinaryIO, most: int) -> tuple[Dataset, BinaryIO, uid.UID]:
-    """The elements that are needed, the stream at the pixel element, and the transfer syntax; a deflated data set is inflated to `most` bytes."""
+    """The elements that are needed, the stream at the pixel element, and the transfer syntax; at most `most` bytes are inflated."""
     stream = file
     read_preamble(file, True)
     try:
@@ -293,9 +293,9 @@ def _jpeg2000(frame: bytes, form: _Form, least_px: int | None) -> tuple[Stored, 
     halvings = 0
     while least_px and halvings < shape.halvings and -(-max(form.rows, form.columns) // 2 ** (halvings + 1)) >= least_px:
         halvings += 1
-    with Image.open(io.BytesIO(stream)) as image:
-        image.reduce = halvings
-        wide = np.array(image)
+    image: Any = Image.open(io.BytesIO(stream))
+    image.reduce = halvings  # of this format alone; elsewhere in Pillow it is a method
+    wide = np.array(image)
     # Pillow scales samples to 8 or 16 bits and counts signed ones from the lowest.
     raw = wide >> (8 * wide.itemsize - shape.bits)
     if shape.is_signed:

@@ -19,6 +19,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from pipeline.base.progress import track
 from pipeline.base.settings import Decode
 from pipeline.decode.film import Decoded, FilmError, decode_film
+
 # Films in work or waiting for each worker, so that none is idle behind a slow one.
 _AHEAD = 8
 

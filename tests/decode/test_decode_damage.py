@@ -10,7 +10,6 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import pydicom
 import pytest
 from dicoms import LOSSLESS, LOSSY, gradient, make_dicom, make_encapsulated, textured
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, RLELossless
@@ -25,6 +24,7 @@ from pipeline.exclude.rules.undecodable import Undecodable
 
 SYNTAXES = ("native", "RLE", *LOSSLESS, *LOSSY)
 FUZZED = 12
+DEFAULTS = Decode()
 
 
 def sound(path: Path, name: str, pixels: np.ndarray | None = None) -> Path:
@@ -37,7 +37,7 @@ def sound(path: Path, name: str, pixels: np.ndarray | None = None) -> Path:
     return make_encapsulated(path, pixels, syntax, encode(pixels, bits), bits=bits)
 
 
-def reason(path: Path, settings: Decode = Decode()) -> str:
+def reason(path: Path, settings: Decode = DEFAULTS) -> str:
     with pytest.raises(FilmError) as caught:
         decode_film(path, settings)
     return caught.value.reason
@@ -112,7 +112,7 @@ def test_a_deflate_bomb_is_inflated_no_further_than_the_largest_film(tmp_path: P
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 * 2**10
 
 
-@pytest.mark.parametrize("name", [name for name in (*LOSSLESS, *LOSSY)])
+@pytest.mark.parametrize("name", [*LOSSLESS, *LOSSY])
 def test_a_codestream_that_declares_a_giant_is_not_decoded(tmp_path: Path, name: str) -> None:
     path = sound(tmp_path / "a.dcm", name)
     whole = path.read_bytes()

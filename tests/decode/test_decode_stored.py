@@ -49,7 +49,9 @@ def test_lossless_syntaxes_give_what_was_encoded(tmp_path: Path, name: str, bits
     same(stored(make_encapsulated(tmp_path / "a.dcm", pixels, syntax, encode(pixels, bits), bits=bits)), pixels)
 
 
-@pytest.mark.parametrize(("name", "bits"), [("JPEG baseline", 8), ("JPEG extended", 12), ("JPEG-LS near-lossless", 12), ("JPEG 2000 lossy", 12)])
+@pytest.mark.parametrize(
+    ("name", "bits"), [("JPEG baseline", 8), ("JPEG extended", 12), ("JPEG-LS near-lossless", 12), ("JPEG 2000 lossy", 12)]
+)
 def test_lossy_syntaxes_are_near_and_equal_another_decoder(tmp_path: Path, name: str, bits: int) -> None:
     pixels, (syntax, encode) = textured(rows=64, columns=64, bits=bits), LOSSY[name]
     path = make_encapsulated(tmp_path / "a.dcm", pixels, syntax, encode(pixels, bits), bits=bits)

@@ -27,7 +27,9 @@ _FILMS_A_ROW_GROUP = 16
 class Parquet:
     """Parquet shards per split: PNG or JPEG bytes, film facts, given and cleaned targets; loads with `models.dataset.CuratedFilms`."""
 
-    description: ClassVar[str] = "Parquet shards per split with PNG or JPEG bytes and given and cleaned targets; for PyTorch, pandas, DuckDB"
+    description: ClassVar[str] = (
+        "Parquet shards per split with PNG or JPEG bytes and given and cleaned targets; for PyTorch, pandas, DuckDB"
+    )
 
     def __call__(self, home: Home, to: Path) -> list[Path]:
         """Write below `to`; see `pipeline.write.curated.folder` for what it refuses."""
