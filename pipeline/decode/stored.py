@@ -255,6 +255,8 @@ def _frame(stream: BinaryIO, most: int) -> bytes:
     while (start := stream.read(8))[:4] == _ITEM and len(start) == 8:
         length = struct.unpack("<L", start[4:])[0]
         if total < 0:  # the Basic Offset Table
+            if length > most:
+                raise FilmError("undecodable_pixels")
             _exactly(stream, length)
             total = 0
             continue
