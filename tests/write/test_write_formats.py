@@ -194,8 +194,10 @@ def test_unknown_facts_are_unknown() -> None:
         "patient_sex": None,
         "patient_age_years": None,
         "view_position": "LL",
+        "codec": "png",
     }
     assert chexpert_csv.facts(row) == ["test/p/i/i.png", "Unknown", "", "Lateral", ""]
+    assert chexpert_csv.film_path(row | {"codec": "jpeg"}) == "test/p/i/i.jpg"
 
 
 # WebDataset -----------------------------------------------------------------------------------------------------------
