@@ -13,6 +13,7 @@ benchmarks/results/gain.jsonl; the last, macro, is the certificate.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -73,7 +74,11 @@ def certify(
 ) -> Iterator[dict[str, object]]:
     """Rows of the certificate, one a finding that is scored, the macro last."""
     run_path(root, export, profile, overrides, "split")
-    home, chosen = Home(root), settings.load(root, profile, overrides)
+    # A copy, so that the truth is not there when the path runs again; trainings that are finished stay in it.
+    scored = root.with_name(f"{root.name}-scored")
+    shutil.rmtree(scored / "private" / "verdicts", ignore_errors=True)
+    shutil.copytree(root, scored, dirs_exist_ok=True)
+    home, chosen = Home(scored), settings.load(root, profile, overrides)
     names = home.pseudonyms()
     known = truth.assign(image_id=[names.of("image", uid) for uid in truth["sop_instance_uid"]])
     tested = home.sql("SELECT image_id FROM splits WHERE split = 'test'").to_pandas()
