@@ -20,29 +20,26 @@ _JUDGED = [*_KEY, "p_positive", "label_quality_score", "is_label_issue", "rank",
 _NUMBERS = {str(state): to_chexpert(state) for state in STATES}
 
 
-def every(home: Home) -> pd.DataFrame:
+def every(home: Home, *, implications: bool) -> pd.DataFrame:
     """All cells by rank: COLUMNS, and `given_target`, which is null where the label is masked out.
 
     Args:
         home: with `labels`, `label_issues` and `pred_probs`.
+        implications: setting `label.implications`.
     """
     labels = home.read("labels").to_pandas()
     judged = home.read("label_issues", _JUDGED).to_pandas()
     both = labels.merge(judged, on=_KEY, how="left", suffixes=("_settled", ""), validate="one_to_one")
     rest = both["rank"].isna()
     if rest.any():
-        both.loc[rest, _JUDGED[2:]] = _without_trial(both[rest], _fused(home, labels))
+        both.loc[rest, _JUDGED[2:]] = _without_trial(both[rest], _fused(home, labels, implications=implications))
     return _ordered(both)
 
 
-def _fused(home: Home, labels: pd.DataFrame) -> pd.Series[float]:
-    """`p_positive` of every cell without a verdict, from annotators and models; index: image_id and finding.
-
-    What is fused does not depend on the side a label takes, so every masked label is put on trial as absent.
-    """
-    sided = labels["given_target"].where(labels["given_target"] != 0.5).fillna(0.0)
-    tried, _ = rank.fused(home, labels.assign(given_target=sided))
-    fused: pd.Series[float] = tried.set_index(_KEY)["p_positive"]
+def _fused(home: Home, labels: pd.DataFrame, *, implications: bool) -> pd.Series[float]:
+    """`p_positive` of every cell, from annotators and models; index: image_id and finding."""
+    known, _ = rank.fused(home, labels, implications=implications)
+    fused: pd.Series[float] = known.set_index(_KEY)["p_positive"]
     return fused
 
 

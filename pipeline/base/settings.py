@@ -70,6 +70,7 @@ class Label(_Section):
         default={}, description="options of single labelers, as label.options.rules.preset; `cxr labelers` lists them"
     )
     findings: tuple[str, ...] = Field(default=findings.DATASET, description="findings of the dataset")
+    implications: bool = Field(default=True, description="whether probabilities honour what findings imply of each other")
     policy: str = Field(default="u_ignore", description="what UNCERTAIN becomes in training (CheXpert, section 3)")
     policies: dict[str, str] = Field(
         default={"Atelectasis": "u_ones", "Edema": "u_ones", "Cardiomegaly": "u_zeros", "Consolidation": "u_zeros"},
@@ -104,8 +105,8 @@ class Rank(_Section):
             "cleanlab_self_confidence",
             "contradicting_films",
             "contradicting_findings",
-            "embedding_neighbours",
             "faint_wording",
+            "report_against_film",
         ),
         description="registered issue detectors; the first gives the score and the order, the others add flags",
     )

@@ -67,12 +67,22 @@ def label_rows(
             "p_high": high,
             "p_annotators": fit.p_positive,
             "n_annotators": matrix.asked.sum(axis=1),
+            "n_readers": matrix.asked[:, matrix.by_reader].sum(axis=1),
+            "annotators": _asked(matrix),
             "is_conflict": conflicts(matrix),
             "verdict": verdicts,
             "policy": policy[0],
             "given_target": targets(given, fit.p_positive, policy[1], unmentioned),
         }
     )
+
+
+def _asked(matrix: LabelMatrix) -> Objects:
+    """Names of the annotators asked about each film, shape (n,). Few combinations occur, so each list is made once."""
+    sets, which = np.unique(matrix.asked, axis=0, return_inverse=True)
+    lists = np.empty(len(sets), object)
+    lists[:] = [[name for name, is_asked in zip(matrix.annotators, row, strict=True) if is_asked] for row in sets]
+    return np.asarray(lists[which.ravel()])
 
 
 def first_given(matrix: LabelMatrix) -> tuple[Codes, Objects]:

@@ -27,8 +27,8 @@ Floats = npt.NDArray[np.float64]
 # The prior of the AUROC: mean and standard deviation of the uniform distribution between chance and perfect.
 _AUROC, _AUROC_SD = 0.75, 0.5 / 12**0.5
 MAX_AUROC = 0.97
-# A score is heard where its AUROC is above 1/2 by so many standard errors.
-_HEARD = 1.0
+# A score is heard where its AUROC is above 1/2 by so many standard errors: one-sided, 5 %.
+_HEARD = 1.645
 _CLIP = 1e-4
 # Standard deviations of what is believed before verdicts: the offset in log-odds (half a unit is a prevalence between .15 and .33 where .23
 # is believed), the slope as a share of itself, which is how well the AUROC is known, and the weight of the annotators' evidence.

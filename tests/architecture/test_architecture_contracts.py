@@ -123,6 +123,8 @@ def _cells(n: int = 400) -> pd.DataFrame:
                 for name in ("n_films_against", "n_findings_against", "is_faint")
             },
             "neighbour_p": pred_prob,
+            "report_fit": np.where(second == given, 1.0, -5.0),
+            "report_fit_here": np.where(second == given, 0.3, -1.0),
             "flipped": flipped,
         },
         index=np.arange(n) * 3,

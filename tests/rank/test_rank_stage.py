@@ -45,6 +45,8 @@ def label_row(film: str, given: str, p: float, **more: object) -> dict[str, obje
         "p_low": p,
         "p_high": p,
         "n_annotators": 2,
+        "n_readers": 0,
+        "annotators": ["published:nih", "rules"],
         "is_conflict": False,
         "policy": "u_ignore",
         "given_target": 1.0 if given == "POSITIVE" else 0.0,
@@ -133,7 +135,7 @@ def test_a_misleading_model_is_not_heard_and_that_is_said(build: Callable[..., t
 def test_a_missing_input_disables_a_detector_visibly(build: Callable[..., tuple[Home, np.ndarray, list[str]]]) -> None:
     home, _, films = build(model="none")
     result = rank.run(home, settings())
-    assert any("cleanlab_self_confidence could not judge 1 findings" in warning for warning in result.warnings)
+    assert any("detectors are off" in warning and "cleanlab_self_confidence" in warning for warning in result.warnings)
     assert home.read("label_issues").num_rows == len(films)
     alone = rank.run(home, settings("cleanlab_self_confidence"))
     assert alone.counts["cells"] == 0

@@ -43,6 +43,8 @@ def home(tmp_path: Path) -> Home:
                 "p_high": 0.4,
                 "p_annotators": 0.2,
                 "n_annotators": 1,
+                "n_readers": 0,
+                "annotators": ["rules"],
                 "is_conflict": False,
                 "policy": "u_ignore",
                 "given_target": 1.0,
