@@ -16,9 +16,10 @@ from pydicom.dataset import Dataset
 
 from pipeline.base.images import Film, encode_png
 from pipeline.decode import wording
+from pipeline.decode.field import Field, exposed_field
 from pipeline.decode.greyscale import display_table
 
-DECODER_VERSION = "2"
+DECODER_VERSION = "3"
 THUMBNAIL_PX = 32
 _SAMPLE_STRIDE = 4
 # Letters that can be read on the stored film can be found on one so many times as long.
@@ -42,6 +43,7 @@ class Decoded:
     std_level: float
     source_levels: int
     n_text_lines: int
+    field: Field
 
 
 class FilmError(Exception):
@@ -96,6 +98,7 @@ def decode_film(path: Path, size_px: int, max_megapixels: float) -> Decoded:
         std_level=float(film.std()),
         source_levels=len(np.unique(stored[::_SAMPLE_STRIDE, ::_SAMPLE_STRIDE])),
         n_text_lines=n_text_lines,
+        field=exposed_field(film),
     )
 
 

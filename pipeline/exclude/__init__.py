@@ -13,13 +13,18 @@ from pipeline.base.reports import READ_SECTIONS
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
 from pipeline.exclude.decide import apply_rules, ledger
+from pipeline.exclude.film_checks import check_films
 
 __all__ = ["run"]
+_FIELD = ("field_left", "field_top", "field_right", "field_bottom")
 
 
 def run(home: Home, settings: Settings) -> StageResult:
-    """Apply every registered rule and write `exclusions` and HOME/private/files.parquet."""
+    """Check the films' pixels, apply every registered rule, and write `film_checks`, `exclusions` and HOME/private/files.parquet."""
     files = facts(home)
+    checks = check_films(files[files["is_film"] & files["std_level"].gt(settings.exclude.blank_std)])
+    home.write("film_checks", pa.Table.from_pandas(checks.assign(image_id=files["image_id"]), preserve_index=False))
+    files = files.join(checks)
     exclusions = apply_rules(files, dict(RULES), settings)
     home.write("exclusions", pa.Table.from_pandas(exclusions, preserve_index=False))
     paths = pq.read_table(home.private / "paths.parquet").to_pandas()
@@ -48,7 +53,7 @@ def facts(home: Home) -> pd.DataFrame:
     ).drop_duplicates("study_id")
     instances = home.read("instances").to_pandas().drop(columns="image_id")
     decodings = home.read("decodings", ["file_id", "outcome", "reason"]).to_pandas().rename(columns={"reason": "decode_reason"})
-    films = home.read("images", ["file_id", "std_level", "source_levels", "n_text_lines", "thumbnail"]).to_pandas()
+    films = home.read("images", ["file_id", "std_level", "source_levels", "n_text_lines", "thumbnail", *_FIELD]).to_pandas()
     files: pd.DataFrame = home.read("files").to_pandas()
     for other in (instances.assign(has_header=True), decodings, films):
         files = files.merge(other, on="file_id", how="left")

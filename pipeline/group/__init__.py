@@ -14,8 +14,8 @@ from pipeline.base.images import Film, decode_png
 from pipeline.base.interfaces import StageResult
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
+from pipeline.base.thumbnails import SIDE_PX
 from pipeline.group import confirm
-from pipeline.group.descriptors import SIDE_PX
 from pipeline.group.duplicates import Pair, find_duplicates
 from pipeline.group.unions import smallest_in_component
 

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.fft import dct
 
-Floats = npt.NDArray[np.float32]
-Ranks = npt.NDArray[np.int8]
-SIDE_PX = 32
+from pipeline.base.thumbnails import SIDE_PX, Floats, Ranks, cosines, low_frequencies, ranks
+
 # Frequencies u + v below this: 104 numbers. Beyond, a crop of 5 % and another film look alike.
 _FREQUENCIES = 14
 # Films that the mean and the covariance are estimated from, at most, evenly spread.
@@ -76,61 +74,42 @@ def describe(thumbnails: npt.NDArray[np.uint8]) -> Described:
     Args:
         thumbnails: grey values, shape (n, 1024), row by row.
     """
-    ranks = np.concatenate([_ranks(block) for block in _blocks(thumbnails)])
-    some = ranks[:: max(len(ranks) // _ESTIMATED_FROM, 1)]
+    films = np.concatenate([ranks(block) for block in _blocks(thumbnails)])
+    some = films[:: max(len(films) // _ESTIMATED_FROM, 1)]
     mean = some.mean(axis=0, dtype=np.float32)
     for _ in range(_ROUNDS):
         sample = some.copy()
         _set_upright(sample, *_posture(sample, mean))
         mean = sample.mean(axis=0, dtype=np.float32)
-    turns, is_negative = _posture(ranks, mean)
-    _set_upright(ranks, turns, is_negative)
+    turns, is_negative = _posture(films, mean)
+    _set_upright(films, turns, is_negative)
     low = some.astype(np.float32) @ _basis(VARIANTS[0])
-    return Described(ranks, np.asarray(low.mean(axis=0), np.float32), _whitening(low), turns, is_negative)
+    return Described(films, np.asarray(low.mean(axis=0), np.float32), _whitening(low), turns, is_negative)
 
 
-def _posture(ranks: Ranks, mean: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+def _posture(films: Ranks, mean: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
     """For each film the turn of TURNS that brings it nearest to the mean film or to its negative, and whether it is the negative."""
     square = mean.reshape(SIDE_PX, SIDE_PX)
     symmetric = square + square[:, ::-1]
     # The mean is turned back, which is cheaper than turning all films.
     means = np.stack([turned(turned(symmetric, turn % 2), turn - turn % 2).ravel() for turn in range(len(TURNS))], axis=1)
-    likeness = np.concatenate([block.astype(np.float32) @ means for block in _blocks(ranks)])
+    likeness = np.concatenate([block.astype(np.float32) @ means for block in _blocks(films)])
     turns = np.abs(likeness).argmax(axis=1)
-    return turns, likeness[np.arange(len(ranks)), turns] < 0
+    return turns, likeness[np.arange(len(films)), turns] < 0
 
 
-def _set_upright(ranks: Ranks, turns: npt.NDArray[np.intp], is_negative: npt.NDArray[np.bool_]) -> None:
+def _set_upright(films: Ranks, turns: npt.NDArray[np.intp], is_negative: npt.NDArray[np.bool_]) -> None:
     """Turn and invert films in place."""
     for turn in range(1, len(TURNS)):
         chosen = np.flatnonzero(turns == turn)
-        ranks[chosen] = turned(ranks[chosen].reshape(-1, SIDE_PX, SIDE_PX), turn).reshape(-1, SIDE_PX**2)
-    ranks[is_negative] *= -1
-
-
-def _ranks(thumbnails: npt.NDArray[np.uint8]) -> Ranks:
-    """Mid-ranks of the grey values of each row, -127 to 127: invariant under any increasing map, and negated by an inversion."""
-    n, pixels = thumbnails.shape
-    cells = thumbnails.astype(np.int64) + 256 * np.arange(n)[:, None]
-    counts = np.bincount(cells.ravel(), minlength=256 * n).reshape(n, 256)
-    middle = np.rint(127 * ((counts.cumsum(axis=1) - counts / 2) / (pixels / 2) - 1)).astype(np.int8)
-    return np.take_along_axis(middle, thumbnails.astype(np.intp), axis=1)
+        films[chosen] = turned(films[chosen].reshape(-1, SIDE_PX, SIDE_PX), turn).reshape(-1, SIDE_PX**2)
+    films[is_negative] *= -1
 
 
 def _basis(variant: Variant) -> Floats:
-    """From 1024 pixels to the low frequencies of the film changed so: trimming resamples linearly, flipping negates odd frequencies."""
-    sampled = dct(np.eye(SIDE_PX), axis=0, norm="ortho")[:_FREQUENCIES] @ _trimming(variant.trim)
-    down, across = np.mgrid[:_FREQUENCIES, :_FREQUENCIES]
-    sign = np.where(variant.is_flipped & (across % 2 == 1), -1.0, 1.0)
-    planes = np.einsum("uy,vx->uvyx", sampled, sampled) * sign[..., None, None]
-    is_low = (down + across < _FREQUENCIES) & (down + across > 0)
-    return np.asarray(planes[is_low].reshape(-1, SIDE_PX**2).T, np.float32)
-
-
-def _trimming(trim: float) -> npt.NDArray[np.float64]:
-    """Linear resampling, shape (32, 32), of a line of pixels to the part that is left when `trim` is cut off at both ends."""
-    at = np.clip(((np.arange(SIDE_PX) + 0.5) * (1 - 2 * trim) + trim * SIDE_PX) - 0.5, 0, SIDE_PX - 1)
-    return np.maximum(1 - np.abs(at[:, None] - np.arange(SIDE_PX)[None, :]), 0)
+    """From 1024 pixels to the low frequencies of the film changed so: flipping negates odd frequencies across."""
+    is_odd = low_frequencies(_FREQUENCIES)[:, 1] % 2 == 1
+    return cosines(_FREQUENCIES, variant.trim) * np.where(variant.is_flipped & is_odd, -1, 1).astype(np.float32)
 
 
 def _whitening(low: Floats) -> Floats:
