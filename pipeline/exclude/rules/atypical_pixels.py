@@ -9,7 +9,6 @@ import pandas as pd
 
 from pipeline.base.interfaces import RULES
 from pipeline.base.settings import Settings
-from pipeline.exclude.film_checks import contradiction
 
 
 @RULES.add("atypical_pixels")
@@ -25,4 +24,4 @@ class AtypicalPixels:
 
     def __call__(self, files: pd.DataFrame, settings: Settings) -> pd.Series:
         """Films that no other check of the pixels explains."""
-        return contradiction(files).eq("unlike").map({True: "atypical_film"})
+        return files["is_unlike"].eq(True).map({True: "atypical_film"})

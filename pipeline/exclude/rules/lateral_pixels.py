@@ -9,7 +9,6 @@ import pandas as pd
 
 from pipeline.base.interfaces import RULES
 from pipeline.base.settings import Settings
-from pipeline.exclude.film_checks import contradiction
 
 
 @RULES.add("lateral_pixels")
@@ -25,4 +24,4 @@ class LateralPixels:
 
     def __call__(self, files: pd.DataFrame, settings: Settings) -> pd.Series:
         """Films that `lateral_view` did not remove."""
-        return contradiction(files).eq("lateral").map({True: "looks_lateral"})
+        return files["is_lateral"].eq(True).map({True: "looks_lateral"})

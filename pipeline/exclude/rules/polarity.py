@@ -9,7 +9,6 @@ import pandas as pd
 
 from pipeline.base.interfaces import RULES
 from pipeline.base.settings import Settings
-from pipeline.exclude.film_checks import contradiction
 
 
 @RULES.add("polarity")
@@ -25,4 +24,4 @@ class Polarity:
 
     def __call__(self, files: pd.DataFrame, settings: Settings) -> pd.Series:
         """By the pixels as decoded by the header."""
-        return contradiction(files).eq("inverted").map({True: "inverted_polarity"})
+        return files["is_inverted"].eq(True).map({True: "inverted_polarity"})

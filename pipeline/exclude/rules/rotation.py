@@ -9,7 +9,6 @@ import pandas as pd
 
 from pipeline.base.interfaces import RULES
 from pipeline.base.settings import Settings
-from pipeline.exclude.film_checks import contradiction
 
 
 @RULES.add("rotation")
@@ -20,9 +19,9 @@ class Rotation:
     order: ClassVar[int] = 242
     reasons: ClassVar[Mapping[str, str]] = {"rotated_film": "The pixels look like a chest turned by 90 or 180 degrees."}
     evidence: ClassVar[Mapping[str, str]] = {
-        "rotated_film": "pixels: upright {upright:+.2f}, against turned left {not_turned_left:+.2f}, against turned right {not_turned_right:+.2f}"
+        "rotated_film": "pixels: turned by {turned_degrees:.0f} degrees; upright {upright:+.2f}, against turned left {not_turned_left:+.2f}, against turned right {not_turned_right:+.2f}"
     }
 
     def __call__(self, files: pd.DataFrame, settings: Settings) -> pd.Series:
         """By the pixels alone."""
-        return contradiction(files).eq("rotated").map({True: "rotated_film"})
+        return files["turned_degrees"].gt(0).map({True: "rotated_film"})
