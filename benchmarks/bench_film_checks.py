@@ -69,13 +69,27 @@ def checked(rows: pd.DataFrame, ledger: pd.DataFrame) -> list[dict[str, float | 
     own = rows["film"][clean]
     for change, wanted_answer in CHANGED.items():
         found = answers(check_films(facts([changes[change](film, np.random.default_rng(0)) for film in own])))
-        lines.append({"change": change, "expected": wanted_answer, "films": len(own), "flagged": int(found.eq(wanted_answer).sum()), "otherwise": int((found.ne(wanted_answer) & found.ne("")).sum())})
+        lines.append(
+            {
+                "change": change,
+                "expected": wanted_answer,
+                "films": len(own),
+                "flagged": int(found.eq(wanted_answer).sum()),
+                "otherwise": int((found.ne(wanted_answer) & found.ne("")).sum()),
+            }
+        )
     mirrored = check_films(facts([film[:, ::-1].copy() for film in own]))["not_mirrored"].to_numpy()
     straight = scored["not_mirrored"][clean].to_numpy()
     auroc = roc_auc_score(np.r_[np.ones(len(own)), np.zeros(len(own))], np.r_[straight, mirrored])
     bound = np.quantile(straight, 0.005)
     lines.append(
-        {"change": "flipped left to right", "expected": "no flag", "films": len(own), "flagged": int((mirrored < bound).sum()), "auroc": float(auroc)}
+        {
+            "change": "flipped left to right",
+            "expected": "no flag",
+            "films": len(own),
+            "flagged": int((mirrored < bound).sum()),
+            "auroc": float(auroc),
+        }
     )
     return lines
 

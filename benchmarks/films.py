@@ -28,7 +28,7 @@ def kept_films(home: Path) -> pd.DataFrame:
 
 
 def planted(truth: Path | None) -> pd.DataFrame:
-    """kind and detail of each planted path; empty without a ledger."""
+    """Kind and detail of each planted path; empty without a ledger."""
     if truth is None:
         return pd.DataFrame({"kind": [], "detail": []})
     rows = pd.read_csv(truth / "planted.csv").fillna("")

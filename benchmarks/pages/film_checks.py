@@ -14,11 +14,14 @@ def text() -> str:
     head = ("films of", "what was done", "flag", "films", "flagged so", "flagged otherwise")
     mirrored = [line for line in found if "auroc" in line]
     rows = [_row(line) for line in found if "auroc" not in line]
-    told = ", ".join(
-        f"{line['films_of']} AUROC {line['auroc']:.2f}, {line['flagged']} of {line['films']} found where 0.5 % of the others are flagged too"
-        for line in mirrored
+    told = ", ".join(f"{line['films_of']} AUROC {line['auroc']:.2f}, {line['flagged']} of {line['films']} found" for line in mirrored)
+    return "\n".join(
+        [
+            *grid(head, rows),
+            "",
+            f"Flipped left to right, for which there is no flag, at a bound that 0.5 % of unflipped films fall below: {told}.",
+        ]
     )
-    return "\n".join([*grid(head, rows), "", f"Flipped left to right, for which there is no flag: {told}."])
 
 
 def _row(line: Line) -> tuple[str, ...]:

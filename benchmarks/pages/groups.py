@@ -14,12 +14,15 @@ def text() -> str:
     for line in found:
         if line["change"] == "as they are":
             parts.append(
-                f"- {line['films_of']}, {line['films']} films as they are: {line['pairs']} pairs found; of {line['planted']} planted duplicates of other"
-                f" patients {line['planted_found']}; {line['same_patient_found']} of the {line['same_patient_pairs']} pairs of films of one patient."
+                f"- {line['films_of']}, {line['films']} films as they are: {line['pairs']} pairs found; of {line['planted']} planted"
+                f" duplicates of other patients {line['planted_found']}; {line['same_patient_found']} of the"
+                f" {line['same_patient_pairs']} pairs of films"
+                " of one patient."
             )
     rows = [
         (
-            line["films_of"], line["change"], str(line["made"]), str(line["found"]), f"{line['found'] / line['made']:.3f}", str(line["wrong_pairs"]),
+            line["films_of"], line["change"], str(line["made"]), str(line["found"]),
+            f"{line['found'] / line['made']:.3f}", str(line["wrong_pairs"]),
             f"{line['kind_right']} of {line['kind_told']}",
         )
         for line in found

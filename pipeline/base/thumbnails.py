@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 from scipy.fft import dct
 
 Floats = npt.NDArray[np.float32]
 Ranks = npt.NDArray[np.int8]
+Value = TypeVar("Value", bound=np.generic)
 SIDE_PX = 32
+_BLOCK = 8192
+
+
+def blocks(rows: npt.NDArray[Value]) -> list[npt.NDArray[Value]]:
+    """Rows in blocks that are small enough to be worked on at once; one empty block of no rows."""
+    return [rows[start : start + _BLOCK] for start in range(0, max(len(rows), 1), _BLOCK)]
 
 
 def ranks(thumbnails: npt.NDArray[np.uint8]) -> Ranks:
@@ -47,4 +56,4 @@ def cosines(count: int, trim: float = 0.0) -> Floats:
 def resampling(low: float, high: float) -> npt.NDArray[np.float64]:
     """Linear resampling, shape (32, 32), of a line of pixels to its part between two shares of its length."""
     at = np.clip((np.arange(SIDE_PX) + 0.5) * (high - low) + low * SIDE_PX - 0.5, 0, SIDE_PX - 1)
-    return np.maximum(1 - np.abs(at[:, None] - np.arange(SIDE_PX)[None, :]), 0)
+    return np.asarray(np.maximum(1 - np.abs(at[:, None] - np.arange(SIDE_PX)[None, :]), 0), np.float64)

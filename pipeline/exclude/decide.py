@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -73,11 +74,14 @@ class _Unknown:
 def _evidence(rule: ExclusionRule, files: pd.DataFrame, reasons: pd.Series) -> pd.Series:
     """The rule's templates filled with what is known of each file; null where it has none."""
     templates: Mapping[str, str] = getattr(rule, "evidence", {})
-    said = pd.Series(None, reasons.index, dtype=object)
-    for index, reason in reasons[reasons.isin(list(templates))].items():
-        facts = {name: _Unknown() if value is None or value is pd.NA or value != value else value for name, value in files.loc[index].items()}
-        said[index] = templates[reason].format_map(facts)
-    return said
+    told = reasons[reasons.isin(list(templates))]
+    rows = files.loc[told.index].to_dict("records")
+    said = [templates[reason].format_map(_known(row)) for reason, row in zip(told, rows, strict=True)]
+    return pd.Series(said, told.index, dtype=object).reindex(reasons.index)
+
+
+def _known(row: Mapping[Hashable, Any]) -> dict[str, Any]:
+    return {str(name): _Unknown() if value is None or value is pd.NA or value != value else value for name, value in row.items()}
 
 
 def _all_accounted_for(files: pd.DataFrame, gone: set[str]) -> None:

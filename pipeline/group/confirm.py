@@ -51,7 +51,7 @@ def compare(first: Film, second: Film, trim: float) -> Match | None:
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _STEPS, _EPSILON)
     one, other = _equalised(first), _equalised(second)
     try:
-        _, warp = cv2.findTransformECC(other, one, begin, cv2.MOTION_AFFINE, stop, None, 5)
+        _, warp = cv2.findTransformECC(other, one, begin, cv2.MOTION_AFFINE, stop, inputMask=None, gaussFiltSize=5)  # type: ignore[call-overload]
     except cv2.error:  # how OpenCV says that the iteration diverged
         return None
     size = (SIDE_PX, SIDE_PX)
@@ -59,7 +59,7 @@ def compare(first: Film, second: Film, trim: float) -> Match | None:
     inside = cv2.warpAffine(np.ones_like(one), warp, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP) > 0
     if inside.mean() < _LEAST_OVERLAP:
         return None
-    pair = np.stack([_detail(laid)[inside], _detail(other)[inside]])
+    pair = np.stack([_detail(np.asarray(laid, np.float32))[inside], _detail(other)[inside]])
     pair -= pair.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(pair, axis=1)
     if norms.min() < 1e-6:

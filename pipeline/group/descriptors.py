@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.base.thumbnails import SIDE_PX, Floats, Ranks, cosines, low_frequencies, ranks
+from pipeline.base.thumbnails import SIDE_PX, Floats, Ranks, blocks, cosines, low_frequencies, ranks
 
 # Frequencies u + v below this: 104 numbers. Beyond, a crop of 5 % and another film look alike.
 _FREQUENCIES = 14
@@ -20,7 +20,6 @@ _FREQUENCIES = 14
 _ESTIMATED_FROM = 20_000
 # Where many films stand otherwise, the mean film becomes clear only when they are set upright by it.
 _ROUNDS = 4
-_BLOCK = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class Described:
         """Unit vectors, shape (n, 104), of the films changed so; the dot product of two is their likeness."""
         projection = _basis(variant) @ self.whitening
         offset = self.mean @ self.whitening
-        rows = np.concatenate([block.astype(np.float32) @ projection - offset for block in _blocks(self.upright)])
+        rows = np.concatenate([block.astype(np.float32) @ projection - offset for block in blocks(self.upright)])
         return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9), np.float32)
 
 
@@ -74,7 +73,7 @@ def describe(thumbnails: npt.NDArray[np.uint8]) -> Described:
     Args:
         thumbnails: grey values, shape (n, 1024), row by row.
     """
-    films = np.concatenate([ranks(block) for block in _blocks(thumbnails)])
+    films = np.concatenate([ranks(block) for block in blocks(thumbnails)])
     some = films[:: max(len(films) // _ESTIMATED_FROM, 1)]
     mean = some.mean(axis=0, dtype=np.float32)
     for _ in range(_ROUNDS):
@@ -93,7 +92,7 @@ def _posture(films: Ranks, mean: Floats) -> tuple[npt.NDArray[np.intp], npt.NDAr
     symmetric = square + square[:, ::-1]
     # The mean is turned back, which is cheaper than turning all films.
     means = np.stack([turned(turned(symmetric, turn % 2), turn - turn % 2).ravel() for turn in range(len(TURNS))], axis=1)
-    likeness = np.concatenate([block.astype(np.float32) @ means for block in _blocks(films)])
+    likeness = np.concatenate([block.astype(np.float32) @ means for block in blocks(films)])
     turns = np.abs(likeness).argmax(axis=1)
     return turns, likeness[np.arange(len(films)), turns] < 0
 
@@ -120,7 +119,3 @@ def _whitening(low: Floats) -> Floats:
     covariance = (1 - shrinkage) * covariance + shrinkage * np.diag(np.diag(covariance))
     values, axes = np.linalg.eigh(covariance + 1e-6 * np.eye(dimensions))
     return np.asarray(axes / np.sqrt(values), np.float32)
-
-
-def _blocks(rows: npt.NDArray[np.generic]) -> list[npt.NDArray[np.generic]]:
-    return [rows[start : start + _BLOCK] for start in range(0, max(len(rows), 1), _BLOCK)]

@@ -72,9 +72,12 @@ def find_duplicates(
         candidates = find_candidates(described, min_likeness)
         rows = sorted({int(distinct[row]) for candidate in candidates for row in (candidate.larger, candidate.other)})
         shown = films(rows)
-        small = {row: _upright(shown[int(distinct[row])], described, row) for row in {c.larger for c in candidates} | {c.other for c in candidates}}
+        small = {
+            row: _upright(shown[int(distinct[row])], described, row)
+            for row in {c.larger for c in candidates} | {c.other for c in candidates}
+        }
         pairs += [
-            Pair(*sorted((int(distinct[c.larger]), int(distinct[c.other]))), match.correlation, kinds_of(described, c, match))
+            Pair(*_in_order(int(distinct[c.larger]), int(distinct[c.other])), match.correlation, kinds_of(described, c, match))
             for c, match in _confirmed(candidates, small, min_correlation)
         ]
     return sorted(pairs, key=lambda pair: (pair.first, pair.second))
@@ -130,6 +133,10 @@ def kinds_of(described: Described, candidate: Candidate, match: confirm.Match) -
         "cropped": max(abs(side - 1) for side in match.scale) > _CROPPED,
     }
     return tuple(kind for kind, is_so in found.items() if is_so) or ("re-encoded",)
+
+
+def _in_order(one: int, other: int) -> tuple[int, int]:
+    return min(one, other), max(one, other)
 
 
 def _upright(film: Film, described: Described, row: int) -> Film:

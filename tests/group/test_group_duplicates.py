@@ -72,7 +72,10 @@ def test_films_of_one_patient_on_two_days_are_no_duplicates(films: list[Film]) -
 
 def test_equal_pixels_are_exact_and_need_no_likeness(films: list[Film]) -> None:
     flat = [np.full((64, 64), 9, np.uint8)] * 2
-    assert search([*films[:3], *flat, films[1]], ["a", "b", "c", "d", "d", "b"]) == [Pair(1, 5, 1.0, ("exact",)), Pair(3, 4, 1.0, ("exact",))]
+    assert search([*films[:3], *flat, films[1]], ["a", "b", "c", "d", "d", "b"]) == [
+        Pair(1, 5, 1.0, ("exact",)),
+        Pair(3, 4, 1.0, ("exact",)),
+    ]
 
 
 def test_copies_of_one_film_are_joined_without_comparing_each_with_each(films: list[Film], monkeypatch: pytest.MonkeyPatch) -> None:

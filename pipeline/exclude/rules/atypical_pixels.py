@@ -13,7 +13,7 @@ from pipeline.base.settings import Settings
 
 @RULES.add("atypical_pixels")
 class AtypicalPixels:
-    """Mahalanobis distance to the set's own films: another body part or modality, a device in the way, a rare build. Silent under 100 films."""
+    """Mahalanobis distance to the set's own films: another body part, modality or build. Silent under 100 films."""
 
     action: ClassVar[str] = "flag"
     order: ClassVar[int] = 246

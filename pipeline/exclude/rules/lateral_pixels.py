@@ -19,7 +19,7 @@ class LateralPixels:
     order: ClassVar[int] = 244
     reasons: ClassVar[Mapping[str, str]] = {"looks_lateral": "The pixels look like a lateral; ViewPosition does not say so."}
     evidence: ClassVar[Mapping[str, str]] = {
-        "looks_lateral": "header: {view_position}; pixels: view {frontal:+.2f}, where a frontal film is +1 and a lateral -1"
+        "looks_lateral": "header: {view_position}; pixels: view {frontal:+.2f}, frontal +1, lateral -1"
     }
 
     def __call__(self, files: pd.DataFrame, settings: Settings) -> pd.Series:

@@ -17,9 +17,11 @@ class Polarity:
 
     action: ClassVar[str] = "flag"
     order: ClassVar[int] = 240
-    reasons: ClassVar[Mapping[str, str]] = {"inverted_polarity": "The pixels look like the negative of a chest: PhotometricInterpretation may be wrong."}
+    reasons: ClassVar[Mapping[str, str]] = {
+        "inverted_polarity": "The pixels look like the negative of a chest: PhotometricInterpretation may be wrong."
+    }
     evidence: ClassVar[Mapping[str, str]] = {
-        "inverted_polarity": "header: {photometric_interpretation}; pixels: polarity {positive:+.2f}, where a chest is +1 and its negative -1"
+        "inverted_polarity": "header: {photometric_interpretation}; pixels: polarity {positive:+.2f}, chest +1, negative -1"
     }
 
     def __call__(self, files: pd.DataFrame, settings: Settings) -> pd.Series:

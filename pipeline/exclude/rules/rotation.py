@@ -19,7 +19,8 @@ class Rotation:
     order: ClassVar[int] = 242
     reasons: ClassVar[Mapping[str, str]] = {"rotated_film": "The pixels look like a chest turned by 90 or 180 degrees."}
     evidence: ClassVar[Mapping[str, str]] = {
-        "rotated_film": "pixels: turned by {turned_degrees:.0f} degrees; upright {upright:+.2f}, against turned left {not_turned_left:+.2f}, against turned right {not_turned_right:+.2f}"
+        "rotated_film": "pixels: turned by {turned_degrees:.0f} degrees; upright {upright:+.2f}, not turned left {not_turned_left:+.2f}, "
+        "right {not_turned_right:+.2f}"
     }
 
     def __call__(self, files: pd.DataFrame, settings: Settings) -> pd.Series:
