@@ -28,7 +28,7 @@ class Audit:
     """What an audit found.
 
     Attributes:
-        cells: one row a cell, most suspicious first: `cells.COLUMNS`, given_target, and with a budget review_position, the place of the
+        cells: one row a cell, most suspicious first: `cells.COLUMNS`, given_side, and with a budget review_position, the place of the
             item among those to be read; null where the time does not reach.
         notes: what was left out, turned, disabled or not heard, in words.
         plots: PNGs of the stages: what the annotators' states mean, and what is suspected.

@@ -51,7 +51,7 @@ def _findings(cells: pd.DataFrame) -> Iterator[tuple[object, ...]]:
 
 
 def _expected_wrong(cells: pd.DataFrame) -> float:
-    has_side = cells["given_target"].notna() & (cells["given_target"] != 0.5)
+    has_side = cells["given_side"].notna()
     return float((1 - cells.loc[has_side, "label_quality_score"]).sum())
 
 

@@ -137,7 +137,9 @@ class Split(_Section):
 class Validate(_Section):
     """Scores."""
 
-    seeds: int = Field(default=2, ge=1, description="trainings for each of given and cleaned labels")
+    seeds: int = Field(
+        default=3, ge=1, description="trainings for each of given and cleaned labels; intervals hold for other seeds only with several"
+    )
     bootstrap: int = Field(default=1000, ge=100, description="patient-clustered resamples")
     epochs: int = Field(default=8, ge=1)
 

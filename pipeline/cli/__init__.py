@@ -17,7 +17,7 @@ from pipeline.base import stages
 from pipeline.base.errors import CxrError, InputError
 from pipeline.base.settings import Profile
 from pipeline.base.storage import Home
-from pipeline.cli import audit, compare, label
+from pipeline.cli import audit, compare, label, policies
 
 
 class TwoWords(TyperGroup):
@@ -202,6 +202,7 @@ app.command("audit")(audit.audit)
 app.command("label")(label.label)
 app.command("label compare")(compare.compare)
 app.command("labelers")(label.labelers)
+app.command("policies compare")(policies.compare)
 
 
 @app.command()

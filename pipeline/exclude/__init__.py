@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.base import tables
 from pipeline.base.interfaces import RULES, StageResult
 from pipeline.base.reports import READ_SECTIONS
 from pipeline.base.settings import Settings
@@ -22,9 +23,8 @@ _FIELD = ("field_left", "field_top", "field_right", "field_bottom")
 def run(home: Home, settings: Settings) -> StageResult:
     """Check the films' pixels, apply every registered rule, and write `film_checks`, `exclusions` and HOME/private/files.parquet."""
     files = facts(home)
-    checks = check_films(files[files["is_film"] & files["std_level"].gt(settings.exclude.blank_std)])
-    home.write("film_checks", pa.Table.from_pandas(checks.assign(image_id=files["image_id"]), preserve_index=False))
-    files = files.join(checks)
+    is_checked = files["positive"].notna()
+    home.write("film_checks", pa.Table.from_pandas(files.loc[is_checked, list(tables.BY_NAME["film_checks"].names)], preserve_index=False))
     exclusions = apply_rules(files, dict(RULES), settings)
     home.write("exclusions", pa.Table.from_pandas(exclusions, preserve_index=False))
     paths = pq.read_table(home.private / "paths.parquet").to_pandas()
@@ -42,7 +42,7 @@ def run(home: Home, settings: Settings) -> StageResult:
 
 
 def facts(home: Home) -> pd.DataFrame:
-    """One row a file: `files`, with header, decoding, film and report facts joined; absent facts are null."""
+    """One row a file: `files`, with header, decoding, film, pixel and report facts joined; absent facts are null."""
     words = pd.DataFrame(
         [
             (row["study_id"], sum(len(row["text"][s["start"] : s["end"]].split()) for s in row["sections"] if s["name"] in READ_SECTIONS))
@@ -60,4 +60,4 @@ def facts(home: Home) -> pd.DataFrame:
     files = files.merge(words, on="study_id", how="left")
     files["has_header"] = files["has_header"].eq(True)
     files["is_film"] = files["outcome"].eq("decoded")
-    return files
+    return files.join(check_films(files[files["is_film"] & files["std_level"].gt(0)]))

@@ -26,7 +26,7 @@ import numpy.typing as npt
 from scipy.special import expit, logit
 
 from pipeline.label.matrix import MISSING, N_WORDS, NEGATIVE, POSITIVE, UNMENTIONED, Codes
-from pipeline.label.priors import CALLED, MAJORITY, Priors, Slips, read_as
+from pipeline.label.priors import CALLED, GRID, MAJORITY, Priors, Slips, read_as
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -50,6 +50,7 @@ class Posterior:
         p_positive: probability that the finding is present, shape (n,).
         interval: 95 % interval of that probability, low and high, shape (2, n): how far it might be off because the annotators, the
             prevalence and the priors are known from few films.
+        theta_sd: standard deviation of theta for each film, shape (n,).
         prevalence: share of films with the finding.
         meaning: what annotators' words mean.
         meaning_interval: low and high ends of their 95 % intervals.
@@ -57,6 +58,7 @@ class Posterior:
 
     p_positive: Floats
     interval: Floats
+    theta_sd: Floats
     prevalence: float
     meaning: Meaning
     meaning_interval: tuple[Meaning, Meaning]
@@ -139,7 +141,9 @@ def fit(codes: Codes, priors: Priors, rng: np.random.Generator) -> Posterior:
     emission = _interval(meaning.emission, [one.emission for _, one in drawn])
     p_present = _interval(meaning.p_present, [one.p_present for _, one in drawn])
     ends = (Meaning(emission[0], p_present[0]), Meaning(emission[1], p_present[1]))
-    return Posterior(p_positive[patterns.which], interval[:, patterns.which], float(tables.common @ MAJORITY[1]), meaning, ends)
+    theta_sd = np.sqrt(np.maximum(found.theta @ GRID**2 - (found.theta @ GRID) ** 2, 0.0))
+    prevalence, which = float(tables.common @ MAJORITY[1]), patterns.which
+    return Posterior(p_positive[which], interval[:, which], theta_sd[which], prevalence, meaning, ends)
 
 
 def slips(codes: Codes, priors: Priors) -> Slips:

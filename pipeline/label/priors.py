@@ -75,11 +75,13 @@ class Reader(_Entry):
         slip: how often a reader records something else than what was perceived.
         strength: pseudo-counts of that for each reader and perception.
         theta_sd: spread over films of theta, the probit of the share of radiologists who would call the finding.
+        shape: pseudo-films that pull the distribution of theta towards a normal one.
     """
 
     slip: float = Field(gt=0, lt=0.5)
     strength: float = Field(gt=0)
     theta_sd: float = Field(gt=0)
+    shape: float = Field(ge=0)
 
 
 class Labeler(_Entry):
@@ -121,6 +123,7 @@ class PriorFile(_Entry):
         n_unread = int((asked.any(axis=1) & ~asked[:, is_reader].any(axis=1)).sum())
         mean = self._prevalence(finding, annotators, codes)
         theta = _theta(mean, self.reader.theta_sd)
+        films = self.prevalence.strength + (self.reader.shape if is_reader.any() else 0.0)
         labelers = [self._labeler(annotator) for annotator in annotators if not is_film_reader(annotator)]
         known = elsewhere or Slips(np.zeros((int(is_reader.sum()), 2, 2)), np.zeros((len(labelers), 2)))
         slips = [_mean_slip(self.reader, one) for one in known.readers]
@@ -128,10 +131,10 @@ class PriorFile(_Entry):
         report, worth = self._report(finding, annotators, codes, theta, n_unread)
         texts = np.array([frequencies(column) for column in codes[:, ~is_reader].T]).reshape(-1, N_WORDS)
         return Priors(
-            theta=(self.prevalence.strength + self.share * n_unread) * theta,
+            theta=(films + self.share * n_unread) * theta,
             readers=self.reader.strength * np.array(readers).reshape(-1, 2, N_WORDS),
             report=report,
-            strength=(self.prevalence.strength, worth),
+            strength=(films, worth),
             slips=np.array([_slips(one, seen) for one, seen in zip(labelers, known.texts, strict=True)]).reshape(-1, 2),
             faithful=np.array([_faithful(counts, texts.sum(axis=0)) for counts in texts]).reshape(-1, N_WORDS, N_WORDS),
             usual=_normalise(texts),

@@ -14,9 +14,20 @@ from pipeline.base.errors import SettingsError
 from pipeline.base.interfaces import DETECTORS, StageResult
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
-from pipeline.rank import belonging, cells, context, fusion, merge, neighbours, plots, reasons
+from pipeline.rank import belonging, cells, context, dynamics, fusion, merge, neighbours, plots, reasons
 
-_LABELS = ["image_id", "finding", "given_label", "given_annotator", "p_positive", "p_annotators", "n_readers", "verdict", "given_target"]
+_LABELS = [
+    "image_id",
+    "finding",
+    "given_label",
+    "given_annotator",
+    "p_positive",
+    "p_annotators",
+    "theta_sd",
+    "n_readers",
+    "verdict",
+    "given_side",
+]
 _ANNOTATIONS = ["image_id", "finding", "annotator", "state", "evidence", "mention_ids"]
 
 
@@ -58,7 +69,7 @@ def fused(home: Home, labels: pd.DataFrame, *, implications: bool) -> tuple[pd.D
     p_positive = pd.Series(np.nan, known.index)
     unskilled = []
     for finding, part in known.groupby("finding", sort=True, observed=True):
-        evidence = (part[column].to_numpy(np.float64) for column in ("p_annotators", "model_score", "p_verdict"))
+        evidence = (part[column].to_numpy(np.float64) for column in ("p_annotators", "model_score", "p_verdict", "theta_sd"))
         p_positive.loc[part.index], skill = fusion.fuse(*evidence)
         if part["model_score"].notna().any() and not skill.is_heard:
             unskilled.append(str(finding))
@@ -80,12 +91,16 @@ def _coherent(known: pd.DataFrame) -> npt.NDArray[np.float64]:
 
 
 def _surrounded(home: Home, tried: pd.DataFrame, annotations: pd.DataFrame, needed: set[str]) -> pd.DataFrame:
-    """Cells with what other findings, other films and the wording say of them; looking for neighbours costs most, so only if needed."""
+    """Cells with what other findings, other films, the wording and the course of training say of them.
+
+    Looking for neighbours costs most, so only if needed.
+    """
     groups = home.read("groups", ["image_id", "patient_id", "duplicate_of"]).to_pandas()
     headers = home.read("instances", ["image_id", "study_id", "study_date"]).to_pandas().drop_duplicates("image_id")
     films = groups.merge(headers, on="image_id", how="left")
     mentions = home.read("mentions", ["mention_id", "state", "grade", "attributes"]).to_pandas()
     known = context.with_wording(context.with_films(context.with_findings(tried), films), annotations, mentions)
+    known = dynamics.with_dynamics(known, home.read("training_dynamics").to_pandas())
     if "neighbour_p" not in needed:
         return known.assign(neighbour_p=np.nan)
     embeddings = home.read("embeddings", ["image_id", "model", "fold", "vector"]).to_pandas()
@@ -93,9 +108,9 @@ def _surrounded(home: Home, tried: pd.DataFrame, annotations: pd.DataFrame, need
 
 
 def _heard(doubted: pd.DataFrame, unskilled: list[str]) -> pd.DataFrame:
-    """Cells as detectors see them: a model without measurable skill on a finding is not heard on it, nor is what looks alike to it."""
+    """Cells as detectors see them: of a finding on which the model has no measurable skill, nothing that comes from it is heard."""
     is_unskilled = doubted["finding"].isin(unskilled)
-    return doubted.assign(**{column: doubted[column].mask(is_unskilled) for column in ("pred_prob", "neighbour_p")})
+    return doubted.assign(**{column: doubted[column].mask(is_unskilled) for column in ("pred_prob", "neighbour_p", *dynamics.COLUMNS)})
 
 
 def _arrow(ranked: pd.DataFrame) -> pa.Table:

@@ -10,9 +10,8 @@ from pipeline.base import settings
 from pipeline.base.errors import TableError
 from pipeline.base.interfaces import RULES
 from pipeline.base.storage import Home
-from pipeline.exclude import facts as joined
+from pipeline.exclude import facts
 from pipeline.exclude.decide import apply_rules
-from pipeline.exclude.film_checks import check_films
 
 SETTINGS = settings.load()
 
@@ -20,12 +19,6 @@ SETTINGS = settings.load()
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return tiny_home(tmp_path_factory.mktemp("rules") / "home", patients=20)
-
-
-def facts(home: Home) -> pd.DataFrame:
-    """What rules see."""
-    files = joined(home)
-    return files.join(check_films(files[files["is_film"]]))
 
 
 @pytest.mark.parametrize("name", RULES.names())

@@ -295,3 +295,20 @@ def test_dealt_out_anew_annotators_know_nothing_of_each_other() -> None:
     assert found[2, 1, POSITIVE] - found[2, 0, POSITIVE] < 0.25 < found[0, 1, POSITIVE] - found[0, 0, POSITIVE]
     chosen = codes[:, 2] == POSITIVE
     assert abs(truth[chosen].mean() - truth.mean()) < 0.05
+
+
+@pytest.mark.parametrize("spread", [1.0, 2.0, 3.0])
+def test_few_films_need_a_belief_about_how_films_differ_and_many_do_not_mind(spread: float) -> None:
+    read = priors.load()
+    bare = read.model_copy(update={"reader": read.reader.model_copy(update={"shape": 0.0})})
+
+    def lost(n: int, seeds: range, file: priors.PriorFile) -> float:
+        found = []
+        for seed in seeds:
+            truth, codes = generate(n, 10 * seed + 1, spread)
+            chosen = file.of("Lung Lesion", (*READERS, *TEXTS), codes)
+            found.append(brier(posterior.fit(codes, chosen, np.random.default_rng(0)).p_positive, truth))
+        return float(np.mean(found))
+
+    assert lost(300, range(6), read) < lost(300, range(6), bare)
+    assert lost(4000, range(1), read) < lost(4000, range(1), bare) + 5e-4

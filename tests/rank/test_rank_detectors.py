@@ -34,6 +34,9 @@ def noisy_cells(n: int = 600, seed: int = 0, flip: float = 0.12) -> tuple[pd.Dat
             "n_films_against": (wrong & (rng.random(n) < 0.5)).astype(float),
             "is_faint": (wrong & (rng.random(n) < 0.5)).astype(float),
             "neighbour_p": pred,
+            "aum": np.where(wrong, -1.0, 1.5) + rng.normal(0, 0.6, n),
+            "forgotten_share": np.where(wrong, rng.uniform(0.3, 1.0, n), rng.uniform(0.0, 0.4, n)),
+            "early_loss": np.where(wrong, rng.gamma(8, 0.25, n), rng.gamma(8, 0.05, n)),
             "report_fit": np.where(wrong & (rng.random(n) < 0.5), -6.0, 1.0),
             "report_fit_here": np.where(wrong, -1.0, 0.2),
         }

@@ -43,6 +43,7 @@ def home(tmp_path: Path) -> Home:
                 "p_high": 0.4,
                 "p_annotators": 0.2,
                 "n_annotators": 1,
+                "theta_sd": 1.0,
                 "n_readers": 0,
                 "annotators": ["rules"],
                 "is_conflict": False,

@@ -69,7 +69,8 @@ def _put(home: Home, name: str, rows: list[dict[str, object]]) -> None:
 def _label(image: str, finding: str, given: str, state: str, p: float, target: float | None) -> dict[str, object]:
     return {
         "image_id": image, "finding": finding, "given_label": given, "given_annotator": "rules", "state": state, "decided_by": "annotators",
-        "p_positive": p, "p_low": max(p - 0.05, 0.0), "p_high": min(p + 0.05, 1.0), "p_annotators": p, "n_annotators": 2, "n_readers": 0,
+        "p_positive": p, "p_low": max(p - 0.05, 0.0), "p_high": min(p + 0.05, 1.0), "p_annotators": p, "n_annotators": 2,
+        "theta_sd": 1.0, "n_readers": 0,
         "annotators": ["published:nih", "rules"],
         "is_conflict": {given, state} == {"POSITIVE", "NEGATIVE"},
         "policy": "u_ones" if finding == "Edema" else "u_ignore", "given_target": target,
