@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from pipeline.base.images import Film, decode_png
+from pipeline.base.images import Film, decode_eight_bits
 from pipeline.base.storage import Home
 from pipeline.decode.field import exposed_field
 from pipeline.decode.film import THUMBNAIL_PX
@@ -23,7 +23,7 @@ def kept_films(home: Path) -> pd.DataFrame:
     kept = opened.read("groups", ["image_id", "patient_id"]).to_pandas()
     rows = opened.read("images", ["image_id", "pixel_digest", "pixels"]).to_pandas().merge(kept, on="image_id")
     rows = rows.merge(opened.read("private_files").to_pandas()[["image_id", "path"]], on="image_id")
-    rows["film"] = [decode_png(png) for png in rows.pop("pixels")]
+    rows["film"] = [decode_eight_bits(png) for png in rows.pop("pixels")]
     return rows.sort_values("image_id", ignore_index=True)
 
 
