@@ -50,7 +50,8 @@ def _nearest(vectors: Floats, pivots: Floats, wanted: int) -> Ints:
     likeness = vectors @ pivots.T
     if wanted == 1:
         return np.asarray(likeness.argmax(axis=1)[:, None], np.intp)
-    return np.asarray(np.argpartition(likeness, len(pivots) - wanted, axis=1)[:, len(pivots) - wanted :], np.intp)
+    nearest = np.argpartition(likeness, len(pivots) - wanted, axis=1)[:, len(pivots) - wanted :]
+    return np.array(nearest, np.intp)  # a copy, lest a view keep the whole block in memory
 
 
 def _by_cell(cells: Ints, count: int) -> tuple[Ints, Ints]:
