@@ -17,7 +17,7 @@ from pipeline.base import stages
 from pipeline.base.errors import CxrError, InputError
 from pipeline.base.settings import Profile
 from pipeline.base.storage import Home
-from pipeline.cli import audit, compare, label
+from pipeline.cli import audit, compare, deid, label
 
 
 class TwoWords(TyperGroup):
@@ -38,6 +38,9 @@ app = typer.Typer(
 )
 verdicts = typer.Typer(help="Take a worksheet of suspicious labels to a radiologist, and the decisions back.", no_args_is_help=True)
 app.add_typer(verdicts, name="verdicts")
+deidentification = typer.Typer(help="Prove that no identity leaves.", no_args_is_help=True)
+app.add_typer(deidentification, name="deid")
+deidentification.command("verify")(deid.verify)
 console = Console(highlight=False)
 
 HomeOption = Annotated[Path, typer.Option("--home", help="Folder of the dataset.", envvar="CXR_HOME")]

@@ -15,7 +15,7 @@ from pipeline.base.errors import ExportError
 from pipeline.base.interfaces import SOURCES, StageResult
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home, atomic_bytes, copy_parquet
-from pipeline.collect import labels, reports, scan
+from pipeline.collect import labels, profile, reports, scan
 
 __all__ = ["run"]
 
@@ -41,6 +41,7 @@ def run(home: Home, settings: Settings, export: Path | None) -> StageResult:
     for name, rows in (("files", found.file_rows(texts.by_file)), ("instances", found.instance_rows()), ("reports", texts.rows)):
         home.write(name, rows_to_table(name, rows))
     home.write("published_labels", published.table)
+    home.write("deidentification", rows_to_table("deidentification", profile.rows()))
     _keep_private(home, export, found, published.official)
     kinds = Counter(file.kind for file in found.files)
     return StageResult(

@@ -13,18 +13,20 @@ from pipeline.base.reports import READ_SECTIONS
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
 from pipeline.exclude.decide import apply_rules, ledger
+from pipeline.exclude.manifest import write_manifest
 
 __all__ = ["run"]
 
 
 def run(home: Home, settings: Settings) -> StageResult:
-    """Apply every registered rule and write `exclusions` and HOME/private/files.parquet."""
+    """Apply every registered rule and write `exclusions`, `manifest` and HOME/private/files.parquet."""
     files = facts(home)
     exclusions = apply_rules(files, dict(RULES), settings)
     home.write("exclusions", pa.Table.from_pandas(exclusions, preserve_index=False))
     paths = pq.read_table(home.private / "paths.parquet").to_pandas()
     private = ledger(files, exclusions, paths)
     home.write("private_files", pa.Table.from_pandas(private, preserve_index=False))
+    write_manifest(home, private)
     removed = exclusions[exclusions["action"] != "flag"]
     flagged = exclusions[exclusions["action"] == "flag"]
     return StageResult(
