@@ -31,7 +31,17 @@ class Pseudonyms:
 
     def digest(self, content: bytes) -> str:
         """Keyed digest of bytes, 32 characters of base32."""
-        return base64.b32encode(hashlib.blake2b(content, digest_size=20, key=self.key[:64]).digest()).decode().lower()
+        hasher = self.hasher()
+        hasher.update(content)
+        return self.encoded(hasher)
+
+    def hasher(self) -> hashlib.blake2b:
+        """A keyed hash to feed piece by piece; `encoded` ends it."""
+        return hashlib.blake2b(digest_size=20, key=self.key[:64])
+
+    def encoded(self, hasher: hashlib.blake2b) -> str:
+        """What `digest` makes of the bytes fed to a hasher."""
+        return base64.b32encode(hasher.digest()).decode().lower()
 
     def number(self, kind: str, identifier: str) -> int:
         """A secret 64-bit number that belongs to an identifier, for shards, splits and date shifts."""
