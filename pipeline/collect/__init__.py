@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from pipeline.base import tables
 from pipeline.base.errors import ExportError
 from pipeline.base.interfaces import SOURCES, StageResult
+from pipeline.base.locations import is_there, is_url, settled
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home, atomic_bytes, copy_batches, copy_parquet
 from pipeline.collect import labels, profile, reports
@@ -23,20 +24,25 @@ from pipeline.collect.scan import Instance, Scan, scan
 
 __all__ = ["run"]
 
+_REMOTE = ("object_store", "dicomweb")
 # Rows in memory at a time.
 _BATCH = 65_536
 
 
-def run(home: Home, settings: Settings, export: Path | None) -> StageResult:
+def run(home: Home, settings: Settings, export: str | Path | None) -> StageResult:
     """Make files, instances, reports, published_labels and deidentification, and the private map from pseudonyms back to the export.
 
     Raises:
         ExportError: no folder, or no DICOM in it.
         InputError: a label file that cannot be read.
     """
-    if export is None or not export.is_dir():
+    if export is None or not is_there(export):
         raise ExportError(f"the export folder {export} does not exist", "give the folder that holds the DICOM files and reports")
-    with scan(home, str(export), SOURCES.get(settings.collect.source), home.pseudonyms(), settings) as found:
+    export = settled(export)
+    if is_url(export) and settings.collect.source not in _REMOTE:
+        sources = " or ".join(f"--set collect.source={name}" for name in _REMOTE)
+        raise ExportError(f"the source {settings.collect.source} reads folders, and this export is a URL", f"say what answers there: {sources}")
+    with scan(home, export, SOURCES.get(settings.collect.source), home.pseudonyms(), settings) as found:
         if next(found.instances(), None) is None:
             n_files = sum(1 for _ in found.ledger.entries())
             raise ExportError(
@@ -89,8 +95,8 @@ _IDENTITIES = pa.schema(
 )
 
 
-def _keep_private(home: Home, export: Path, found: Scan, official: dict[str, str]) -> None:
-    atomic_bytes(home.private / "export", str(export.resolve()).encode())
+def _keep_private(home: Home, export: str, found: Scan, official: dict[str, str]) -> None:
+    atomic_bytes(home.private / "export", export.encode())
     paths: Iterator[dict[str, object]] = ({"file_id": entry.file_id, "path": entry.found.relative} for entry in found.ledger.entries())
     identities = (_identity(instance) for instance in found.instances())
     for name, schema, rows in (("paths", _PATHS, paths), ("identities", _IDENTITIES, identities)):

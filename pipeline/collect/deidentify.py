@@ -166,12 +166,9 @@ def _known(text: str, identifiers: Iterable[str]) -> tuple[str, int]:
         words.update(parts, [identifier.strip()] if len(identifier.strip()) >= _SHORTEST_NAME else [])
     ordinary = {word for word in words if word.lower() in _ordinary_words()}
     removed = 0
-    for pattern, is_name in (
-        (_any_of(words - ordinary), lambda _found: True),
-        (_any_of(ordinary), lambda found: _written_as_name(text, found)),
-    ):
+    for pattern, is_ordinary in ((_any_of(words - ordinary), False), (_any_of(ordinary), True)):
         if pattern:
-            hits = [found for found in pattern.finditer(text) if is_name(found)]
+            hits = [found for found in pattern.finditer(text) if not is_ordinary or _written_as_name(text, found)]
             removed += len(hits)
             for found in reversed(hits):
                 text = text[: found.start()] + MARK + text[found.end() :]

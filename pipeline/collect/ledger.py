@@ -22,8 +22,8 @@ from pipeline.collect.headers import Header
 _TABLES = """
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS files (
-    path TEXT PRIMARY KEY, folder TEXT NOT NULL, stem TEXT NOT NULL, size_bytes INTEGER NOT NULL, stamp TEXT NOT NULL, file_id TEXT NOT NULL,
-    kind TEXT NOT NULL, digest TEXT NOT NULL, error TEXT, header TEXT, fact TEXT, accession TEXT, visit INTEGER NOT NULL
+    path TEXT PRIMARY KEY, folder TEXT NOT NULL, stem TEXT NOT NULL, size_bytes INTEGER NOT NULL, stamp TEXT NOT NULL, n_bytes INTEGER NOT NULL,
+    file_id TEXT NOT NULL, kind TEXT NOT NULL, digest TEXT NOT NULL, error TEXT, header TEXT, fact TEXT, accession TEXT, visit INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS by_file_id ON files (file_id);
 CREATE INDEX IF NOT EXISTS by_accession ON files (accession) WHERE accession IS NOT NULL;
@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS reports (report_id TEXT PRIMARY KEY, path TEXT NOT NU
     visit INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_path ON reports (path);
 """
-_COLUMNS = ("path", "size_bytes", "stamp", "file_id", "kind", "digest", "error", "header", "fact")
+_COLUMNS = ("path", "size_bytes", "stamp", "n_bytes", "file_id", "kind", "digest", "error", "header", "fact")
 _SELECT = f"SELECT {', '.join(f'f.{name}' for name in _COLUMNS)} FROM files f"
 # So many changed rows, at most, are lost with a killed run.
 _COMMIT = 256
@@ -45,9 +45,17 @@ T = TypeVar("T", Header, FilmFacts)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file as the ledger has it; `kind` is the source's word, `error` a reason code, `header` as read, without the source's facts."""
+    """A file as the ledger has it.
+
+    Attributes:
+        n_bytes: bytes that were read; a source may not know the size beforehand.
+        kind: the source's word.
+        error: a reason code.
+        header: as read, without the source's facts.
+    """
 
     found: FoundFile
+    n_bytes: int
     file_id: str
     kind: str
     digest: str
@@ -105,16 +113,11 @@ class Ledger:
         """A new or changed file; `accession` is the accession number it is found by."""
         folder, _, name = entry.found.relative.rpartition("/")
         stem = name.rpartition(".")[0] or name
-        values = (entry.found.relative, folder, stem, entry.found.size_bytes, entry.found.stamp, entry.file_id, entry.kind, entry.digest)
+        values = (entry.found.relative, folder, stem, entry.found.size_bytes, entry.found.stamp)
         self._write(
-            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*values, entry.error, _json(entry.header), _json(entry.fact), accession, self._visit),
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*values, entry.n_bytes, entry.file_id, entry.kind, entry.digest, entry.error, _json(entry.header), _json(entry.fact), accession, self._visit),
         )
-
-    def met(self, path: str) -> bool:
-        """Whether a path was already met in this visit."""
-        row = self._db.execute("SELECT visit FROM files WHERE path = ?", (path,)).fetchone()
-        return row is not None and row[0] == self._visit
 
     def forget_gone(self) -> None:
         """Drop what this visit did not meet; only after every file was looked at."""
@@ -199,9 +202,9 @@ class _sqlite_errors:  # noqa: N801
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    path, size_bytes, stamp, file_id, kind, digest, error, header, fact = row
+    path, size_bytes, stamp, n_bytes, file_id, kind, digest, error, header, fact = row
     found = FoundFile(path, size_bytes, stamp)
-    return Entry(found, file_id, kind, digest, error, _object(Header, header), _object(FilmFacts, fact))
+    return Entry(found, n_bytes, file_id, kind, digest, error, _object(Header, header), _object(FilmFacts, fact))
 
 
 def _json(value: Header | FilmFacts | None) -> str | None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.base import provenance
-from pipeline.base.interfaces import FilmFacts, FoundFile, Source
+from pipeline.base.interfaces import FoundFile, Source
+from pipeline.base.locations import is_url
 from pipeline.base.progress import track
 from pipeline.base.pseudonyms import Pseudonyms
 from pipeline.base.settings import Collect, Settings
@@ -84,7 +85,7 @@ class Scan:
     def local(self, entry: Entry) -> Iterator[Path]:
         """A file under its own name on this disk: itself, or a copy where it lies within another file or elsewhere."""
         itself = Path(self.export) / entry.found.relative
-        if itself.is_file():
+        if not is_url(self.export) and itself.is_file():
             yield itself
             return
         folder = self.private / "unpacked"
@@ -112,7 +113,7 @@ class Scan:
             yield {
                 "file_id": entry.file_id,
                 "file_kind": "report" if report_id else kind,
-                "size_bytes": entry.found.size_bytes,
+                "size_bytes": entry.n_bytes,
                 "content_digest": entry.digest,
                 "read_error": entry.error,
                 "image_id": self.names.of("image", header.sop_instance_uid) if header else None,
@@ -176,34 +177,38 @@ def _visit(
         ledger.keep(found)
         return
     if entry is None:
-        digest, error, header = "", found.problem, None
-        if error is None:
-            digest, error, header = _look(export, source, found, kind, names, max_header_bytes)
-        entry = Entry(found, names.of("file", found.relative), kind, digest, error, header)
-    entry = Entry(entry.found, entry.file_id, entry.kind, entry.digest, entry.error, entry.header, fact)
+        file_id = names.of("file", found.relative)
+        entry = (
+            Entry(found, found.size_bytes, file_id, kind, "", found.problem)
+            if found.problem
+            else _look(export, source, found, file_id, kind, names, max_header_bytes)
+        )
+    entry = replace(entry, fact=fact)
     header = joined_header(entry)
     ledger.put(entry, header.accession_number if header else None)
 
 
 def _look(
-    export: str, source: Source, found: FoundFile, kind: str, names: Pseudonyms, max_header_bytes: int
-) -> tuple[str, str | None, Header | None]:
-    """Digest, reason code of an error, and header of one file, read once."""
-    digest = ""
+    export: str, source: Source, found: FoundFile, file_id: str, kind: str, names: Pseudonyms, max_header_bytes: int
+) -> Entry:
+    """Digest and header of one file, read once, or the reason code of an error."""
+    entry = Entry(found, found.size_bytes, file_id, kind, "")
     try:
         with source.open(export, found.relative) as raw:
             hasher = names.hasher()
             # A header is parsed from memory, so that a file is read once wherever it lies.
             head = raw.read(max_header_bytes + _CHUNK) if kind == "dicom" else b""
             hasher.update(head)
+            n_bytes = len(head)
             while chunk := raw.read(_CHUNK):
                 hasher.update(chunk)
-            digest = names.encoded(hasher)
-        return digest, None, parse_header(BytesIO(head), found.size_bytes, max_header_bytes) if kind == "dicom" else None
+                n_bytes += len(chunk)
+        entry = replace(entry, n_bytes=n_bytes, digest=names.encoded(hasher))
+        return replace(entry, header=parse_header(BytesIO(head), n_bytes, max_header_bytes)) if kind == "dicom" else entry
     except HeaderError as problem:
-        return digest, problem.reason, None
+        return replace(entry, error=problem.reason)
     except OSError:
-        return digest, "unreadable_file", None
+        return replace(entry, error="unreadable_file")
 
 
 def joined_header(entry: Entry) -> Header | None:

@@ -129,7 +129,7 @@ def _texts(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _is_binary(kind: pa.DataType) -> bool:
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))
 
 
 def of_csv(path: Path) -> list[tuple[str, str]]:

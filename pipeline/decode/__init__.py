@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from pipeline.base.errors import HomeError
 from pipeline.base.interfaces import StageResult
+from pipeline.base.locations import is_there, located
 from pipeline.base.provenance import digest
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
@@ -50,7 +50,7 @@ def _fingerprint(settings: Settings) -> str:
 
 def _candidates(home: Home, settings: Settings) -> dict[int, list[Candidate]]:
     """Single-frame greyscale radiographs by shard, by path: the first file of a film is the film."""
-    export = Path((home.private / "export").read_text())
+    export = (home.private / "export").read_text()
     paths = dict(zip(*(column.to_pylist() for column in pq.read_table(home.private / "paths.parquet").columns), strict=True))
     digests = dict(zip(*(column.to_pylist() for column in home.read("files", ["file_id", "content_digest"]).columns), strict=True))
     found: dict[int, list[Candidate]] = {}
@@ -61,8 +61,8 @@ def _candidates(home: Home, settings: Settings) -> dict[int, list[Candidate]]:
         if single and not named and row["has_pixel_data"] and row["modality"] in settings.exclude.modalities:
             file_id = row["file_id"]
             path = paths[file_id]
-            found.setdefault(row["shard"], []).append(Candidate(file_id, row["image_id"], digests[file_id], path, export / path))
-    if not export.is_dir():
+            found.setdefault(row["shard"], []).append(Candidate(file_id, row["image_id"], digests[file_id], path, located(export, settings.collect.source, path)))
+    if not is_there(export):
         raise HomeError("the export folder is no longer where collect found it", "run again with the folder's present place")
     return {shard: sorted(rows, key=lambda row: row.relative) for shard, rows in found.items()}
 

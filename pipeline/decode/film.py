@@ -69,7 +69,8 @@ def decode_film(path: Path, size_px: int, max_megapixels: float) -> Decoded:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(path, force=True)
+            with path.open("rb") as file:
+                dataset = pydicom.dcmread(file, force=True)
             stored = _stored_values(dataset, max_megapixels)
             shown = _shown(dataset, stored)
     except FilmError:
