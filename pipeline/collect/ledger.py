@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import date
@@ -34,8 +35,9 @@ CREATE INDEX IF NOT EXISTS by_path ON reports (path);
 """
 _COLUMNS = ("path", "size_bytes", "stamp", "n_bytes", "file_id", "kind", "digest", "error", "header", "fact")
 _SELECT = f"SELECT {', '.join(f'f.{name}' for name in _COLUMNS)} FROM files f"
-# So many changed rows, at most, are lost with a killed run.
+# What a killed run loses, at most: so many changed rows, or those of so many seconds.
 _COMMIT = 256
+_COMMIT_S = 2.0
 _REPORTS = """
     f.kind = 'text' AND f.error IS NULL AND f.folder IN (
         SELECT t.folder FROM files t JOIN files i ON i.accession = t.stem WHERE t.kind = 'text' AND t.error IS NULL)"""
@@ -87,10 +89,11 @@ class Ledger:
                 self._set("reader", reader)
             self._visit = int(self._state("visit") or 0) + 1
             self._set("visit", str(self._visit))
-        self._open = 0
+        self._open, self._since = 0, 0.0
 
     def close(self) -> None:
-        """Give the file back."""
+        """Keep what was read, and give the file back."""
+        self.commit()
         self._db.close()
 
     def _state(self, name: str) -> str | None:
@@ -181,9 +184,10 @@ class Ledger:
         with disk_errors(self._folder), _sqlite_errors():
             if not self._open:
                 self._db.execute("BEGIN")
+                self._since = time.monotonic()
             self._db.execute(statement, tuple(values))
         self._open += 1
-        if self._open >= _COMMIT:
+        if self._open >= _COMMIT or time.monotonic() - self._since > _COMMIT_S:
             self.commit()
 
 
