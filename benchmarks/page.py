@@ -22,6 +22,21 @@ MEMORY = ("peak_mb", "sum_mb")
 Line = dict[str, Any]
 
 
+GROWTH = {
+    "instances": "instances",
+    "first_cpu_s": "first run, CPU s",
+    "first_peak_mb": "MB",
+    "again_cpu_s": "again, CPU s",
+    "one_percent_cpu_s": "1 % more, CPU s",
+    "ledger_mb": "ledger, MB",
+    "tables_mb": "tables, MB",
+    "home_files": "files of the home",
+    "query_count_s": "count, s",
+    "query_patients_s": "patients, s",
+    "query_join_s": "join, s",
+}
+
+
 def text(page: Path, measured: str) -> str:
     """A page with its measured part anew.
 
@@ -89,6 +104,29 @@ def accuracy() -> str:
     return "\n".join(parts)
 
 
+def collecting() -> str:
+    """Growth of `collect`, then what de-identification removes and costs."""
+    parts = ["", "### Collect", ""]
+    parts += _grid(list(GROWTH.values()), [[str(line[name]) for name in GROWTH] for line in last_run("growth")])
+    for line in _lines("deid")[-1:]:
+        kinds = [name.split("_")[1] for name in line if name.startswith("planted_")]
+        parts += [
+            "",
+            f"De-identification of {line['reports']} reports that hold no identities: {line['words_lost']} of {line['words']} words lost,",
+        ]
+        parts += [
+            f"{line['labels_changed']} of {line['labels']} labels of the rule labeler changed. Planted identifiers found, nothing known:",
+            "",
+        ]
+        parts += _grid(kinds, [[f"{line[f'planted_{kind}_recall']:.3f}" for kind in kinds]])
+        if "hospital_recall" in line:
+            parts += [
+                "",
+                f"Of {line['hospital_values']} values in the reports of a hospital's export, {line['hospital_recall']:.3f} found so.",
+            ]
+    return "\n".join(parts)
+
+
 def _f1(line: Line, kind: str) -> str:
     if f"{kind}_f1" not in line:
         return ""
@@ -117,5 +155,5 @@ def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 if __name__ == "__main__":
-    for name, measured in (("benchmarks.md", labelers()), ("labels.md", accuracy())):
+    for name, measured in (("benchmarks.md", f"{labelers()}\n{collecting()}"), ("labels.md", accuracy())):
         (DOCS / name).write_text(text(DOCS / name, measured), encoding="utf-8")

@@ -78,7 +78,12 @@ TABLES: tuple[Table, ...] = (
         ("file_id",),
         (
             _FILE,
-            _c("file_kind", STRING, "What the file turned out to be.", values=("dicom", "picture", "report", "published_labels", "archive", "other")),
+            _c(
+                "file_kind",
+                STRING,
+                "What the file turned out to be.",
+                values=("dicom", "picture", "report", "published_labels", "archive", "other"),
+            ),
             _c("size_bytes", INT, "Size of the file."),
             _c("content_digest", STRING, "Keyed digest of the file's bytes: equal files have equal digests."),
             _c("read_error", STRING, "Reason code when a file that should be DICOM could not be read, else null.", null=True),

@@ -41,7 +41,9 @@ def run(home: Home, settings: Settings, export: str | Path | None) -> StageResul
     export = settled(export)
     if is_url(export) and settings.collect.source not in _REMOTE:
         sources = " or ".join(f"--set collect.source={name}" for name in _REMOTE)
-        raise ExportError(f"the source {settings.collect.source} reads folders, and this export is a URL", f"say what answers there: {sources}")
+        raise ExportError(
+            f"the source {settings.collect.source} reads folders, and this export is a URL", f"say what answers there: {sources}"
+        )
     with scan(home, export, SOURCES.get(settings.collect.source), home.pseudonyms(), settings) as found:
         if next(found.instances(), None) is None:
             n_files = sum(1 for _ in found.ledger.entries())

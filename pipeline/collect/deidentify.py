@@ -25,7 +25,8 @@ _GAP = r"(?:[ \t]+|[ \t]*\n[ \t]*)"
 
 _MONTH = (
     r"(?:[Jj]an(?:uary)?|JAN(?:UARY)?|[Ff]eb(?:ruary)?|FEB(?:RUARY)?|[Mm]ar(?:ch)?|MAR(?:CH)?|[Aa]pr(?:il)?|APR(?:IL)?|May|MAY|[Jj]une?|JUNE?|"
-    r"[Jj]uly?|JULY?|[Aa]ug(?:ust)?|AUG(?:UST)?|[Ss]ept?(?:ember)?|SEPT?(?:EMBER)?|[Oo]ct(?:ober)?|OCT(?:OBER)?|[Nn]ov(?:ember)?|NOV(?:EMBER)?|"
+    r"[Jj]uly?|JULY?|[Aa]ug(?:ust)?|AUG(?:UST)?|[Ss]ept?(?:ember)?|SEPT?(?:EMBER)?|[Oo]ct(?:ober)?|OCT(?:OBER)?|"
+    r"[Nn]ov(?:ember)?|NOV(?:EMBER)?|"
     r"[Dd]ec(?:ember)?|DEC(?:EMBER)?)\.?"
 )
 _DAY = r"(?:[0-2]?\d|3[01])(?:st|nd|rd|th|ST|ND|RD|TH)?"
@@ -51,8 +52,8 @@ _TOLD = re.compile(
 )
 _TOLD_DIRECTLY = re.compile(rf"(?i:\b(?:paged|notified|informed|telephoned)[ \t]+)(?P<who>{_NAMES})")
 _NO_PERSON = re.compile(
-    r"(?i)(?:emergency|clinical|ordering|referring|primary|intensive|nursing|surgical|medical|trauma|the|house|team|department|ct|mri?|"
-    r"[a-z]{2,4}(?=$|[ \t])(?<![a-z]{5}))"
+    r"(?:(?i:drs?|doctor|prof|mrs?|ms|miss|nurse|emergency|clinical|ordering|referring|primary|intensive|nursing|surgical|medical|trauma|the|"
+    r"house|team|department)|[A-Z]{2,5})(?!\w)"
 )
 
 _PATTERNS = tuple(
@@ -64,8 +65,8 @@ _PATTERNS = tuple(
         r"\bhttps?://\S+|\bwww\.\S+",
         r"[\w.+-]+@[\w-]+\.[\w.]*\w",
         # Streets, towns, boxes.
-        rf"\b\d{{1,5}}[ \t]+(?:[NSEW]\.?[ \t]+)?(?:{_WORD}[ \t]+){{1,3}}(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Way|Court|Ct|"
-        r"Place|Pl|Highway|Hwy|Parkway|Pkwy|Square|Terrace)\b\.?",
+        rf"\b\d{{1,5}}[ \t]+(?:[NSEW]\.?[ \t]+)?(?:{_WORD}[ \t]+){{1,3}}(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Way|"
+        r"Court|Ct|Place|Pl|Highway|Hwy|Parkway|Pkwy|Square|Terrace)\b\.?",
         rf"(?:{_WORD}[ \t]+){{0,2}}{_WORD},[ \t]*[A-Z]{{2}}[ \t]+\d{{5}}(?:-\d{{4}})?\b",
         r"\bP\.?[ ]?O\.?[ ]Box[ \t]+\d+",
         rf"(?:(?!(?:Outside|The|This|Our|An?|Another|Referring|Emergency)\b){_WORD}[ \t]+(?:of[ \t]+)?){{1,4}}"

@@ -119,7 +119,18 @@ class Ledger:
         values = (entry.found.relative, folder, stem, entry.found.size_bytes, entry.found.stamp)
         self._write(
             "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*values, entry.n_bytes, entry.file_id, entry.kind, entry.digest, entry.error, _json(entry.header), _json(entry.fact), accession, self._visit),
+            (
+                *values,
+                entry.n_bytes,
+                entry.file_id,
+                entry.kind,
+                entry.digest,
+                entry.error,
+                _json(entry.header),
+                _json(entry.fact),
+                accession,
+                self._visit,
+            ),
         )
 
     def forget_gone(self) -> None:

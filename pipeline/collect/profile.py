@@ -7,7 +7,12 @@ SCHEME = "DCM"
 # code, meaning, whether taken, how.
 OPTIONS: tuple[tuple[str, str, bool, str], ...] = (
     ("113100", "Basic Application Confidentiality Profile", True, "header fields by allow-list, all identifiers as keyed pseudonyms"),
-    ("113101", "Clean Pixel Data Option", True, "letters on films painted over unless known markers; films that admit to names leave the set"),
+    (
+        "113101",
+        "Clean Pixel Data Option",
+        True,
+        "letters on films painted over unless known markers; films that admit to names leave the set",
+    ),
     ("113102", "Clean Recognizable Visual Features Option", False, "chest films show no face"),
     ("113103", "Clean Graphics Option", False, "overlays and annotations are not kept at all"),
     ("113104", "Clean Structured Content Option", False, "structured content is not kept at all"),

@@ -188,9 +188,7 @@ def _visit(
     ledger.put(entry, header.accession_number if header else None)
 
 
-def _look(
-    export: str, source: Source, found: FoundFile, file_id: str, kind: str, names: Pseudonyms, max_header_bytes: int
-) -> Entry:
+def _look(export: str, source: Source, found: FoundFile, file_id: str, kind: str, names: Pseudonyms, max_header_bytes: int) -> Entry:
     """Digest and header of one file, read once, or the reason code of an error."""
     entry = Entry(found, found.size_bytes, file_id, kind, "")
     try:

@@ -158,7 +158,10 @@ def of_ledger(home: Home) -> Iterator[tuple[str, str]]:
     Raises:
         HomeError: nothing was collected yet.
     """
-    for name, columns in (("identities", ("sop_instance_uid", "study_instance_uid", "patient_id", "accession_number")), ("paths", ("path",))):
+    for name, columns in (
+        ("identities", ("sop_instance_uid", "study_instance_uid", "patient_id", "accession_number")),
+        ("paths", ("path",)),
+    ):
         path = home.private / f"{name}.parquet"
         if not path.exists():
             raise HomeError("this home has no private ledger yet", "run: cxr run EXPORT --home HOME --until collect")

@@ -61,7 +61,9 @@ def _candidates(home: Home, settings: Settings) -> dict[int, list[Candidate]]:
         if single and not named and row["has_pixel_data"] and row["modality"] in settings.exclude.modalities:
             file_id = row["file_id"]
             path = paths[file_id]
-            found.setdefault(row["shard"], []).append(Candidate(file_id, row["image_id"], digests[file_id], path, located(export, settings.collect.source, path)))
+            found.setdefault(row["shard"], []).append(
+                Candidate(file_id, row["image_id"], digests[file_id], path, located(export, settings.collect.source, path))
+            )
     if not is_there(export):
         raise HomeError("the export folder is no longer where collect found it", "run again with the folder's present place")
     return {shard: sorted(rows, key=lambda row: row.relative) for shard, rows in found.items()}

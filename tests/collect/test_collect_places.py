@@ -57,7 +57,9 @@ def test_films_in_archives_are_those_of_the_folder(kind: str, home: Home, tmp_pa
     shutil.make_archive(base, form, tmp_path / "plain")
     run(home, tmp_path / "packed")
     plain = run(Home(tmp_path / "other").create(), tmp_path / "plain")
-    assert sorted(row["pixels"] for row in home.read("images").to_pylist()) == sorted(row["pixels"] for row in plain.read("images").to_pylist())
+    assert sorted(row["pixels"] for row in home.read("images").to_pylist()) == sorted(
+        row["pixels"] for row in plain.read("images").to_pylist()
+    )
     assert reasons(home)[f"batch.{kind}"] == "archive"
     assert reasons(home)[f"batch.{kind}/P0/f0.dcm" if kind == "zip" else f"batch.{kind}/./P0/f0.dcm"] == "image"
 
@@ -218,9 +220,7 @@ def upload(orthanc: str, path: Path) -> None:
     urllib.request.urlopen(urllib.request.Request(f"{orthanc}/instances", path.read_bytes(), method="POST"), timeout=30).close()
 
 
-def test_a_dicomweb_service_is_paged_resumed_and_asked(
-    orthanc: str, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dicomweb_service_is_paged_resumed_and_asked(orthanc: str, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = films(tmp_path / "plain", 5)
     for path in made:
         upload(orthanc, path)
@@ -239,7 +239,9 @@ def test_a_dicomweb_service_is_paged_resumed_and_asked(
     url = f"{orthanc}/dicom-web?Modality=DX"
     with pytest.raises(KeyboardInterrupt):
         run(home, url, "dicomweb", ("collect",))
-    monkeypatch.setattr(type(source), "open", lambda self, export, relative: fetched.append(relative) or true_open(source, export, relative))
+    monkeypatch.setattr(
+        type(source), "open", lambda self, export, relative: fetched.append(relative) or true_open(source, export, relative)
+    )
     run(home, url, "dicomweb", ("collect",))
     assert len(fetched) == len(set(fetched)) == 5
     monkeypatch.setattr(type(source), "open", true_open)
@@ -250,9 +252,9 @@ def test_a_dicomweb_service_is_paged_resumed_and_asked(
 
 
 def test_a_service_that_stumbles_is_asked_again_and_one_that_is_gone_is_an_error(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    from requests.exceptions import ConnectionError
+    from requests.exceptions import Timeout
 
-    answers = iter([ConnectionError(), ConnectionError(), "films"])
+    answers = iter([Timeout(), Timeout(), "films"])
 
     def stumble() -> str:
         answer = next(answers)

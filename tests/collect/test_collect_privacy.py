@@ -48,7 +48,7 @@ def home(made: Path, tmp_path: Path) -> Home:
 
 def test_codes_are_those_of_the_standard() -> None:
     for code, meaning, _, _ in profile.OPTIONS:
-        (concept,) = [one for one in map(lambda name: getattr(codes.DCM, name), codes.DCM.dir()) if one.value == code]
+        (concept,) = [one for one in (getattr(codes.DCM, name) for name in codes.DCM.dir()) if one.value == code]
         assert concept.meaning == meaning
     assert [code for code, _, taken, _ in profile.OPTIONS if taken] == ["113100", "113101", "113107", "113108"]
 
@@ -56,7 +56,15 @@ def test_codes_are_those_of_the_standard() -> None:
 def test_no_published_field_is_one_the_basic_profile_removes_but_for_the_options_taken() -> None:
     # PS3.15 table E.1-1 has none of these but Patient's Sex and Age (kept by 113108) and Study Date (modified by 113107).
     published = {*headers.PUBLISHED_TEXT, *headers.PUBLISHED_NUMBERS}
-    removed = {"InstitutionName", "StationName", "StudyDescription", "SeriesDescription", "PatientComments", "DeviceSerialNumber", "ProtocolName"}
+    removed = {
+        "InstitutionName",
+        "StationName",
+        "StudyDescription",
+        "SeriesDescription",
+        "PatientComments",
+        "DeviceSerialNumber",
+        "ProtocolName",
+    }
     assert not published & (removed | set(headers.IDENTIFYING_NAMES) | {"PatientID", "AccessionNumber", "StudyID"})
 
 

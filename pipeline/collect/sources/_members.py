@@ -137,7 +137,7 @@ class _opened_tar:  # noqa: N801
 
     def __enter__(self) -> tuple[IO[bytes], tarfile.TarFile]:
         self._handle = _plain(self._path)
-        self._tar = tarfile.open(fileobj=self._handle, mode="r:")  # noqa: SIM115
+        self._tar = tarfile.open(fileobj=self._handle, mode="r:")
         return self._handle, self._tar
 
     def __exit__(self, *_: object) -> None:
@@ -167,5 +167,3 @@ def _tar(_process: int, path: str, _stamp: int) -> tuple[IO[bytes], dict[str, tu
             if info.isreg():
                 places.setdefault(info.name, (info.offset_data, info.size))
     return _plain(Path(path)), places
-
-
