@@ -1,4 +1,4 @@
-"""What the report scrubber removes and what it costs: identifiers planted into real reports, words lost, labels of the rule labeler changed.
+"""What the report scrubber removes and costs: identifiers planted into real reports, words lost, labels of the rule labeler changed.
 
     python benchmarks/bench_deid.py [--reports REPORTS.csv] [--hospital FOLDER]
 
@@ -14,6 +14,7 @@ import csv
 import random
 import sys
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -117,7 +118,13 @@ def main() -> None:
         print("deid: no reports here; give a CSV with --reports")
         return
     found = texts(chosen.reports)
-    record("deid", cost(found) | planted(found) | (hospital(chosen.hospital) if chosen.hospital.is_dir() else {}))
+    record(
+        "deid",
+        {"run": datetime.now(UTC).isoformat(timespec="seconds")}
+        | cost(found)
+        | planted(found)
+        | (hospital(chosen.hospital) if chosen.hospital.is_dir() else {}),
+    )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import torch
 
 from models import checkpoints, devices
 from models.calibration import Array, Platt, fit_platt
+from models.dynamics import Dynamics, Recorder
 from models.films import Films, Subset
 from models.losses import positive_weights
 from models.networks import FilmNetwork
@@ -23,11 +24,15 @@ Rows = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What a trained network says of the judged films: logits and probabilities (n, findings), feature vectors (n, width)."""
+    """What a trained network says of the judged films: logits and probabilities (n, findings), feature vectors (n, width).
+
+    And, where it was asked for, how it came to believe the labels of the films it trained on.
+    """
 
     logits: Array
     probs: Array
     vectors: npt.NDArray[np.float32]
+    dynamics: Dynamics | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,15 @@ class Parts:
     judge: Rows
 
 
-def judge(films: Films, targets: Array, parts: Parts, recipe: Recipe, keep: Path | None = None, what: str = "train") -> Opinion:
+def judge(
+    films: Films,
+    targets: Array,
+    parts: Parts,
+    recipe: Recipe,
+    keep: Path | None = None,
+    what: str = "train",
+    sides: Array | None = None,
+) -> Opinion:
     """Train, calibrate and judge.
 
     Args:
@@ -49,14 +62,16 @@ def judge(films: Films, targets: Array, parts: Parts, recipe: Recipe, keep: Path
         recipe: how.
         keep: where the trained weights go; nowhere when None.
         what: said on the progress bar.
+        sides: (n, findings) what given labels claim, 1 or 0, NaN where nothing; with them the training is watched (`dynamics`).
     """
     network = new_network(recipe, targets.shape[1])
-    fit(network, Subset(films, parts.train), targets[parts.train], recipe, what)
+    recorder = None if sides is None else Recorder(sides[parts.train], recipe.epochs)
+    fit(network, Subset(films, parts.train), targets[parts.train], recipe, what, recorder)
     if keep is not None:
         checkpoints.save(network, keep)
     platt = calibrate(network, Subset(films, parts.calibrate), targets[parts.calibrate], targets[parts.train])
     logits, vectors = predict_logits(network, Subset(films, parts.judge))
-    return Opinion(logits, platt(logits), vectors)
+    return Opinion(logits, platt(logits), vectors, None if recorder is None else recorder.result())
 
 
 def new_network(recipe: Recipe, n_outputs: int) -> FilmNetwork:

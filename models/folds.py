@@ -18,7 +18,7 @@ def grouped_folds(groups: Sequence[str], targets: npt.NDArray[np.float64], n_fol
 
     Args:
         groups: (n,) group of each film.
-        targets: (n, findings), above 0.5 is positive, NaN is unknown.
+        targets: (n, findings) in [0, 1], NaN is unknown; positive is what lies above the finding's mean, soft targets too.
         n_folds: at least 2.
         seed: of the order among equals.
 
@@ -33,7 +33,7 @@ def grouped_folds(groups: Sequence[str], targets: npt.NDArray[np.float64], n_fol
     if n_groups < n_folds:
         raise InputError(f"{n_folds} folds need as many patients, and {n_groups} are kept", "set predict.folds lower, or add films")
     counts = np.zeros((n_groups, targets.shape[1] + 1))
-    np.add.at(counts, member, np.column_stack([np.nan_to_num(targets) > 0.5, np.ones(len(member))]))
+    np.add.at(counts, member, np.column_stack([_positive(targets), np.ones(len(member))]))
     return _deal(counts, n_folds, np.random.default_rng(seed))[member]
 
 
@@ -42,6 +42,12 @@ def hold_out(groups: Sequence[str], targets: npt.NDArray[np.float64], share: flo
     n_folds = max(2, min(round(1 / share), len(set(groups))))
     folds = grouped_folds(groups, targets, n_folds, seed)
     return np.asarray(folds == 0, np.bool_)
+
+
+def _positive(targets: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    known = np.isfinite(targets)
+    mean = np.where(known, targets, 0.0).sum(0) / np.maximum(known.sum(0), 1)
+    return np.asarray(known & (np.nan_to_num(targets) > mean), np.bool_)
 
 
 def _deal(counts: npt.NDArray[np.float64], n_folds: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from models import devices
 from models.augmentation import augment, standardise
+from models.dynamics import Recorder
 from models.films import Films
 from models.losses import masked_bce, positive_weights, prior_logits
 from models.networks import FilmNetwork, batch_norms, is_small
@@ -54,7 +55,9 @@ class Recipe:
     checkpoint: Path | None = None
 
 
-def fit(network: FilmNetwork, films: Films, targets: Targets, recipe: Recipe, what: str = "train") -> FilmNetwork:
+def fit(
+    network: FilmNetwork, films: Films, targets: Targets, recipe: Recipe, what: str = "train", recorder: Recorder | None = None
+) -> FilmNetwork:
     """Train a network in place and leave it in evaluation mode on its device.
 
     Args:
@@ -63,6 +66,7 @@ def fit(network: FilmNetwork, films: Films, targets: Targets, recipe: Recipe, wh
         targets: (n, findings) in [0, 1], NaN where unknown.
         recipe: how.
         what: said on the progress bar.
+        recorder: notes the logits of every batch.
 
     Raises:
         InputError: fewer than two films, or no known target.
@@ -80,6 +84,7 @@ def fit(network: FilmNetwork, films: Films, targets: Targets, recipe: Recipe, wh
             recipe,
             what,
             device,
+            recorder,
         )
         settle_batch_norm(network, films)
     return network.eval()
@@ -124,10 +129,13 @@ def settle_batch_norm(network: FilmNetwork, films: Films) -> None:
         norm.eval()
 
 
-def _run(network: FilmNetwork, films: Films, targets: Tensor, recipe: Recipe, what: str, device: torch.device) -> None:
+def _run(
+    network: FilmNetwork, films: Films, targets: Tensor, recipe: Recipe, what: str, device: torch.device, recorder: Recorder | None
+) -> None:
     weights = positive_weights(targets)
+    prior = prior_logits(targets, weights).to(device)
     with torch.no_grad():
-        network.head.bias.copy_(prior_logits(targets, weights))
+        network.head.bias.copy_(prior)
     weights = weights.to(device)
     order = torch.Generator().manual_seed(recipe.seed)
     steps = steps_per_epoch(len(films), recipe.batch_size)
@@ -135,10 +143,12 @@ def _run(network: FilmNetwork, films: Films, targets: Tensor, recipe: Recipe, wh
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(one_cycle, recipe.epochs * steps))
     is_bf16 = network.is_faster_in_bf16 and devices.has_bf16(device)
     network.train()
-    for rows in track(_batches(len(films), recipe, order), what, total=recipe.epochs * steps, unit=" batches"):
+    for epoch, rows in track(_batches(len(films), recipe, order), what, total=recipe.epochs * steps, unit=" batches"):
         batch = augment(_to_device(films[rows.numpy()], device), order)
         with torch.autocast(device.type, torch.bfloat16, enabled=is_bf16):
             logits, _ = network(batch)
+        if recorder is not None:
+            recorder.note(epoch, rows, logits.float() - weights.log(), prior - weights.log())
         optimizer.zero_grad(set_to_none=True)
         loss = masked_bce(logits.float(), targets[rows].to(device), weights)
         torch.autograd.backward(loss)
@@ -170,9 +180,10 @@ def steps_per_epoch(n: int, batch_size: int) -> int:
     return max(1, min(max(math.ceil(n / batch_size), min(MIN_STEPS, n // SMALLEST_BATCH)), n // 2))
 
 
-def _batches(n: int, recipe: Recipe, order: torch.Generator) -> Iterator[Tensor]:
-    for _ in range(recipe.epochs):
-        yield from torch.randperm(n, generator=order).tensor_split(steps_per_epoch(n, recipe.batch_size))
+def _batches(n: int, recipe: Recipe, order: torch.Generator) -> Iterator[tuple[int, Tensor]]:
+    for epoch in range(recipe.epochs):
+        for rows in torch.randperm(n, generator=order).tensor_split(steps_per_epoch(n, recipe.batch_size)):
+            yield epoch, rows
 
 
 def _in_order(films: Films, device: torch.device) -> Iterator[Tensor]:

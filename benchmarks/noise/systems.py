@@ -25,9 +25,10 @@ from pipeline.audit import home as homes
 from pipeline.audit.given import Given
 from pipeline.base import settings
 from pipeline.base.errors import PluginError
+from pipeline.base.findings import ancestors
 from pipeline.base.interfaces import DETECTORS, READER
 from pipeline.base.storage import Home
-from pipeline.label import matrix, posterior, priors
+from pipeline.label import matrix, priors, together
 
 HERE = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = HERE / ".venv-noise"
@@ -41,6 +42,9 @@ def ours(task: Task) -> dict[str, Opinion]:
     found = audit.run(given(task), settings.load())
     labels = task.labels[task.findings].to_numpy()
     opinions = {FUSION: of_probability(_wide(found.cells, "item_id", "p_positive", task), labels)}
+    if any(set(ancestors(finding)) & set(task.labels.columns) for finding in task.labels.columns):
+        apart = audit.run(given(task), settings.load(overrides=("label.implications=false",)))
+        opinions[f"{FUSION}, findings apart"] = of_probability(_wide(apart.cells, "item_id", "p_positive", task), labels)
     if len(task.readers) > 1:
         opinions["posterior, readers alone"] = of_probability(_readers_alone(task), labels)
     with tempfile.TemporaryDirectory() as folder:
@@ -85,10 +89,10 @@ def _readers_alone(task: Task) -> Floats:
         for name, table in task.readers.items()
     )
     long["state"] = long["value"].map({1.0: "POSITIVE", 0.0: "NEGATIVE", -1.0: "UNCERTAIN"}).fillna("UNMENTIONED")
+    long["grade"] = None
     annotators = sorted(long["annotator"].unique())
-    read, rng = priors.load(), np.random.default_rng(0)
     matrices = matrix.build(long, list(task.labels.index), task.findings, annotators)
-    return np.stack([posterior.fit(one.codes, read.of(one.finding, one.annotators, one.codes), rng).p_positive for one in matrices], axis=1)
+    return np.stack([one.p_positive for one in together.fits(matrices, priors.load(), np.random.default_rng(0), implications=True)], axis=1)
 
 
 def _wide(cells: pd.DataFrame, item: str, value: str, task: Task) -> Floats:
@@ -128,7 +132,7 @@ def _problem(task: Task, finding: str) -> dict[str, Any]:
     """One finding as peers see it: two classes. Models vote 1 on as many items as the labels name."""
     labels = task.labels[finding].to_numpy()
     read = {reading: read_as(labels, reading) for reading in READINGS}
-    models = [table[finding].to_numpy() for table in task.models.values() if finding in table]
+    models = [table[finding].reindex(task.labels.index).to_numpy() for table in task.models.values() if finding in table]
     readers = [table[finding].reindex(task.labels.index).to_numpy() for table in task.readers.values()]
     share = float(np.clip(read["u_ones"].mean(), 0.01, 0.99))
     polled = [(scores > np.quantile(scores, 1 - share)).astype(float) for scores in models]

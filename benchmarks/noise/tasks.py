@@ -36,7 +36,6 @@ class Task:
         truth: 1, 0 or NaN; its columns are the findings that are scored, its index that of `labels`.
         units: whom an item belongs to, for resampling.
         models, readers: name -> table like `labels`.
-        annotator: prefix under which the labels are known to the priors.
     """
 
     name: str
@@ -45,7 +44,6 @@ class Task:
     units: npt.NDArray[np.str_]
     models: dict[str, pd.DataFrame] = field(default_factory=dict)
     readers: dict[str, pd.DataFrame] = field(default_factory=dict)
-    annotator: str = "published:labels"
 
     @property
     def findings(self) -> list[str]:
@@ -73,6 +71,7 @@ def chexpert() -> Iterator[Task]:
     readers = {name: files.labels(folder / "readers" / f"{name}.csv").cells.loc[labels.index] for name in BENCHMARK_READERS}
     units = np.array([str(item).split("/")[2] for item in labels.index])
     yield Task("chexpert_models", labels, truth[list(FIVE)], units, models=models)
+    yield Task("chexpert_all", labels, truth, units, models=models)
     yield Task("chexpert_readers", labels, truth, units, readers=readers)
     yield Task("chexpert_readers_five", labels, truth[list(FIVE)], units, readers=readers)
     yield Task("chexpert_models_readers", labels, truth[list(FIVE)], units, models=models, readers=readers)
@@ -133,4 +132,4 @@ def _with_model(name: str, labels: pd.DataFrame, truth: pd.DataFrame, patients: 
     truth.index = labels.index
     units = patients.astype(str).to_numpy()
     model = features.out_of_fold(labels, list(truth.columns), units, facts)
-    return Task(name, labels, truth, units, models={"context": model}, annotator="published:nih")
+    return Task(name, labels, truth, units, models={"context": model})

@@ -7,6 +7,7 @@ the stages' own.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,19 +20,23 @@ from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
 from pipeline.review import budget
 
+PLOTS = {"meanings": "What the annotators' states mean", "issues": "What is suspected"}
+
 
 @dataclass(frozen=True, slots=True)
 class Audit:
     """What an audit found.
 
     Attributes:
-        cells: one row a cell, most suspicious first: `cells.COLUMNS`, given_target, and with a budget review_position, the place of the
+        cells: one row a cell, most suspicious first: `cells.COLUMNS`, given_side, and with a budget review_position, the place of the
             item among those to be read; null where the time does not reach.
         notes: what was left out, turned, disabled or not heard, in words.
+        plots: PNGs of the stages: what the annotators' states mean, and what is suspected.
     """
 
     cells: pd.DataFrame
     notes: tuple[str, ...]
+    plots: Mapping[str, bytes]
 
 
 def run(given: Given, settings: Settings, minutes: float | None = None) -> Audit:
@@ -52,9 +57,12 @@ def run(given: Given, settings: Settings, minutes: float | None = None) -> Audit
         made = Home(Path(folder) / "home").create()
         home.fill(made, given)
         labelled, ranked = label.run(made, settings), rank.run(made, settings)
-        judged = cells.every(made)
+        judged = cells.every(made, implications=settings.label.implications)
         notes = (*given.notes, *labelled.warnings, *ranked.warnings)
-        return Audit(judged, notes) if minutes is None else Audit(*_planned(made, judged, notes, minutes, settings))
+        plots = {name: png for stage in (labelled, ranked) for name, png in stage.plots.items() if name in PLOTS}
+        if minutes is not None:
+            judged, notes = _planned(made, judged, notes, minutes, settings)
+        return Audit(judged, notes, plots)
 
 
 def _planned(

@@ -24,7 +24,7 @@ _EMPTY: dict[pa.DataType, Any] = {pa.string(): "", pa.binary(): b"", pa.bool_():
 
 
 def fill(home: Home, given: Given) -> None:
-    """Write groups, images, instances, reports, published_labels, pred_probs, embeddings and verdicts."""
+    """Write groups, images, instances, reports, published_labels, pred_probs, embeddings, training_dynamics and verdicts."""
     items = list(given.labels.index)
     home.write("groups", _rows("groups", {"image_id": items, "patient_id": items, "group_id": items}))
     home.write("instances", _rows("instances", {"file_id": items, "image_id": items, "study_id": items}))
@@ -32,7 +32,8 @@ def fill(home: Home, given: Given) -> None:
     home.write("reports", tables.empty("reports"))
     home.write("published_labels", _rows("published_labels", _states({LABELS: given.labels, **given.readers})))
     home.write("pred_probs", _rows("pred_probs", _opinions(given.models)))
-    home.write("embeddings", tables.empty("embeddings"))
+    for name in ("embeddings", "training_dynamics"):
+        home.write(name, tables.empty(name))
     verdicts.append(home, [verdicts.Verdict(one.item_id, one.finding, one.verdict, "reviewer") for one in given.verdicts])
 
 

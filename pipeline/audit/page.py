@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from html import escape
 
 import pandas as pd
 
-from pipeline.audit import Audit
+from pipeline.audit import PLOTS, Audit
 from pipeline.base.labels import STATES, to_chexpert
 from pipeline.label import page
 
@@ -30,11 +31,16 @@ def html(audit: Audit, labels: str) -> str:
         "<h2>Findings</h2>",
         page.table(("finding", *_SAID, "issues", "expected wrong"), _findings(cells), (*_SAID, "issues", "expected wrong")),
         '<p class="quiet">Expected wrong: the sum of 1 - quality over labels that train as present or absent.</p>',
+        *(f"<h2>{escape(PLOTS[name])}</h2>{_picture(PLOTS[name], png)}" for name, png in audit.plots.items()),
         *_notes(audit.notes),
         f"<h2>The {min(SHOWN, len(cells))} most suspicious cells</h2>",
         page.table(_HEAD, _suspects(cells.head(SHOWN)), ("rank", "p(present)", "quality")),
     ]
     return page.page(f"Audit of {labels}", body)
+
+
+def _picture(title: str, png: bytes) -> str:
+    return f'<img alt="{escape(title)}" style="max-width:100%" src="data:image/png;base64,{b64encode(png).decode()}">'
 
 
 def _findings(cells: pd.DataFrame) -> Iterator[tuple[object, ...]]:
@@ -45,7 +51,7 @@ def _findings(cells: pd.DataFrame) -> Iterator[tuple[object, ...]]:
 
 
 def _expected_wrong(cells: pd.DataFrame) -> float:
-    has_side = cells["given_target"].notna() & (cells["given_target"] != 0.5)
+    has_side = cells["given_side"].notna()
     return float((1 - cells.loc[has_side, "label_quality_score"]).sum())
 
 

@@ -219,7 +219,7 @@ class UncertaintyPolicy(Protocol):
     """What states become in training (CheXpert, Irvin et al. 2019, section 3)."""
 
     def __call__(self, states: npt.NDArray[np.object_], p_positive: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Targets, shape (n,): 0, 1, or between; NaN is masked out. UNMENTIONED was settled before."""
+        """Targets, shape (n,): 0, 1, or between; NaN is masked out, and for UNMENTIONED leaves it to `label.unmentioned`."""
         ...
 
 

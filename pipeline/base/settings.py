@@ -70,6 +70,7 @@ class Label(_Section):
         default={}, description="options of single labelers, as label.options.rules.preset; `cxr labelers` lists them"
     )
     findings: tuple[str, ...] = Field(default=findings.DATASET, description="findings of the dataset")
+    implications: bool = Field(default=True, description="whether probabilities honour what findings imply of each other")
     policy: str = Field(default="u_ignore", description="what UNCERTAIN becomes in training (CheXpert, section 3)")
     policies: dict[str, str] = Field(
         default={"Atelectasis": "u_ones", "Edema": "u_ones", "Cardiomegaly": "u_zeros", "Consolidation": "u_zeros"},
@@ -104,8 +105,8 @@ class Rank(_Section):
             "cleanlab_self_confidence",
             "contradicting_films",
             "contradicting_findings",
-            "embedding_neighbours",
             "faint_wording",
+            "report_against_film",
         ),
         description="registered issue detectors; the first gives the score and the order, the others add flags",
     )
@@ -136,7 +137,9 @@ class Split(_Section):
 class Validate(_Section):
     """Scores."""
 
-    seeds: int = Field(default=2, ge=1, description="trainings for each of given and cleaned labels")
+    seeds: int = Field(
+        default=3, ge=1, description="trainings for each of given and cleaned labels; intervals hold for other seeds only with several"
+    )
     bootstrap: int = Field(default=1000, ge=100, description="patient-clustered resamples")
     epochs: int = Field(default=8, ge=1)
 

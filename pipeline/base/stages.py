@@ -59,7 +59,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "rank",
         "which given labels are probably wrong",
-        ("groups", "instances", "labels", "annotations", "mentions", "pred_probs", "embeddings"),
+        ("groups", "instances", "labels", "annotations", "mentions", "pred_probs", "embeddings", "training_dynamics"),
         ("rank", "label", "seed"),
     ),
     Stage("review", "human decisions", ("label_issues", "labels"), (), private=("verdicts/*.parquet",)),

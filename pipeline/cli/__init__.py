@@ -17,7 +17,7 @@ from pipeline.base import stages
 from pipeline.base.errors import CxrError, InputError
 from pipeline.base.settings import Profile
 from pipeline.base.storage import Home
-from pipeline.cli import audit, compare, deid, label, receive
+from pipeline.cli import audit, compare, deid, label, policies, receive
 
 
 class TwoWords(TyperGroup):
@@ -206,6 +206,7 @@ app.command("label")(label.label)
 app.command("label compare")(compare.compare)
 app.command("labelers")(label.labelers)
 app.command("receive")(receive.receive)
+app.command("policies compare")(policies.compare)
 
 
 @app.command()

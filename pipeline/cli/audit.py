@@ -72,7 +72,7 @@ def _write(found: Audit, output: Path) -> None:
 
     from pipeline.base.storage import atomic_bytes, copy_parquet
 
-    cells = found.cells.drop(columns="given_target")
+    cells = found.cells.drop(columns="given_side")
     if output.suffix == ".parquet":
         copy_parquet(pa.Table.from_pandas(cells, preserve_index=False), output)
     else:

@@ -10,8 +10,13 @@ from pipeline.base.storage import Home
 from pipeline.cli.show import grid
 
 _SUSPECTS = "SELECT rank, image_id, finding, reason FROM label_issues WHERE is_label_issue ORDER BY rank LIMIT 10"
+_CERTIFICATE = """
+    SELECT finding, estimate, ci_low, ci_high, n_positive, n_negative, certificate FROM scores
+    WHERE trained_on = 'gain' AND metric = 'auroc' AND subgroup = 'all' AND finding <> 'macro' AND certificate IS NOT NULL
+    ORDER BY estimate DESC, finding
+"""
 _GAIN = """
-    SELECT metric, trained_on, estimate, ci_low, ci_high, truth FROM scores
+    SELECT metric, trained_on, estimate, ci_low, ci_high, truth, n_seeds, certificate FROM scores
     WHERE finding = 'macro' AND subgroup = 'all' ORDER BY metric, trained_on
 """
 
@@ -69,7 +74,7 @@ def _suspects(console: Console, home: Home) -> None:
 def _scores(console: Console, home: Home) -> None:
     console.rule("[bold]Trained on given and on cleaned labels, scored on the same held-out films")
     rows = home.sql(_GAIN).to_pylist()
-    scored = Grid("macro", "trained on", "estimate", "95 % interval")
+    scored = Grid("macro", "trained on", "estimate", "95 % interval", "certificate")
     for row in rows:
         if row["estimate"] is not None:
             scored.add_row(
@@ -77,9 +82,11 @@ def _scores(console: Console, home: Home) -> None:
                 row["trained_on"],
                 f"{row['estimate']:+.3f}" if row["trained_on"] == "gain" else f"{row['estimate']:.3f}",
                 f"{row['ci_low']:.3f} to {row['ci_high']:.3f}",
+                row["certificate"] or "",
             )
     console.print(scored)
     gain = next((row for row in rows if row["metric"] == "auroc" and row["trained_on"] == "gain"), None)
+    _certificate(console, home)
     console.print(gain_in_words(gain))
 
 
@@ -89,11 +96,25 @@ def gain_in_words(gain: dict[str, object] | None) -> str:
         return "The gain of cleaning is not estimable: too few positive and negative test films with a known truth."
     low, high, truth = float(str(gain["ci_low"])), float(str(gain["ci_high"])), gain["truth"]
     against = f"against {truth}" + (" (made from the labels themselves, so this is no independent proof)" if truth == "posterior" else "")
-    if low > 0:
+    if gain["certificate"] == "gain":
         return f"Cleaning helped: AUROC {float(str(gain['estimate'])):+.3f} ({low:+.3f} to {high:+.3f}) {against}."
-    if high < 0:
+    if gain["certificate"] == "harm":
         return f"Cleaning harmed: AUROC {float(str(gain['estimate'])):+.3f} ({low:+.3f} to {high:+.3f}) {against}."
     return f"No gain of cleaning is measurable here: the AUROC difference lies between {low:+.3f} and {high:+.3f} {against}."
+
+
+def _certificate(console: Console, home: Home) -> None:
+    listed = Grid("finding", "positive / negative", "gain in AUROC", "95 % interval", "certificate")
+    for row in home.sql(_CERTIFICATE).to_pylist():
+        listed.add_row(
+            row["finding"],
+            f"{row['n_positive']} / {row['n_negative']}",
+            f"{row['estimate']:+.3f}",
+            f"{row['ci_low']:+.3f} to {row['ci_high']:+.3f}",
+            row["certificate"],
+        )
+    if listed.row_count:
+        console.print(listed)
 
 
 def _places(console: Console, home: Home) -> None:

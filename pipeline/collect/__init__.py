@@ -49,7 +49,7 @@ def run(home: Home, settings: Settings, export: str | Path | None) -> StageResul
             n_files = sum(1 for _ in found.ledger.entries())
             raise ExportError(
                 f"no readable DICOM file or film among {n_files} files in {export}",
-                f"give a folder with DICOM files (.dcm), or name the archive: --set collect.source=NAME, one of {', '.join(SOURCES.names())}",
+                f"give a folder with DICOM files (.dcm), or name the source: --set collect.source=NAME, of {', '.join(SOURCES.names())}",
             )
         reports.read_reports(found)
         published = labels.read_published(found)

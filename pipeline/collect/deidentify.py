@@ -24,8 +24,8 @@ _NAMES = rf"{_NAME}(?:,?[ \t]+{_NAME}){{0,2}}"
 _GAP = r"(?:[ \t]+|[ \t]*\n[ \t]*)"
 
 _MONTH = (
-    r"(?:[Jj]an(?:uary)?|JAN(?:UARY)?|[Ff]eb(?:ruary)?|FEB(?:RUARY)?|[Mm]ar(?:ch)?|MAR(?:CH)?|[Aa]pr(?:il)?|APR(?:IL)?|May|MAY|[Jj]une?|JUNE?|"
-    r"[Jj]uly?|JULY?|[Aa]ug(?:ust)?|AUG(?:UST)?|[Ss]ept?(?:ember)?|SEPT?(?:EMBER)?|[Oo]ct(?:ober)?|OCT(?:OBER)?|"
+    r"(?:[Jj]an(?:uary)?|JAN(?:UARY)?|[Ff]eb(?:ruary)?|FEB(?:RUARY)?|[Mm]ar(?:ch)?|MAR(?:CH)?|[Aa]pr(?:il)?|APR(?:IL)?|May|MAY|"
+    r"[Jj]une?|JUNE?|[Jj]uly?|JULY?|[Aa]ug(?:ust)?|AUG(?:UST)?|[Ss]ept?(?:ember)?|SEPT?(?:EMBER)?|[Oo]ct(?:ober)?|OCT(?:OBER)?|"
     r"[Nn]ov(?:ember)?|NOV(?:EMBER)?|"
     r"[Dd]ec(?:ember)?|DEC(?:EMBER)?)\.?"
 )
@@ -52,8 +52,8 @@ _TOLD = re.compile(
 )
 _TOLD_DIRECTLY = re.compile(rf"(?i:\b(?:paged|notified|informed|telephoned)[ \t]+)(?P<who>{_NAMES})")
 _NO_PERSON = re.compile(
-    r"(?:(?i:drs?|doctor|prof|mrs?|ms|miss|nurse|emergency|clinical|ordering|referring|primary|intensive|nursing|surgical|medical|trauma|the|"
-    r"house|team|department)|[A-Z]{2,5})(?!\w)"
+    r"(?:(?i:drs?|doctor|prof|mrs?|ms|miss|nurse|emergency|clinical|ordering|referring|primary|intensive|nursing|surgical|medical|trauma|"
+    r"the|house|team|department)|[A-Z]{2,5})(?!\w)"
 )
 
 _PATTERNS = tuple(
@@ -65,12 +65,13 @@ _PATTERNS = tuple(
         r"\bhttps?://\S+|\bwww\.\S+",
         r"[\w.+-]+@[\w-]+\.[\w.]*\w",
         # Streets, towns, boxes.
-        rf"\b\d{{1,5}}[ \t]+(?:[NSEW]\.?[ \t]+)?(?:{_WORD}[ \t]+){{1,3}}(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Way|"
-        r"Court|Ct|Place|Pl|Highway|Hwy|Parkway|Pkwy|Square|Terrace)\b\.?",
+        rf"\b\d{{1,5}}[ \t]+(?:[NSEW]\.?[ \t]+)?(?:{_WORD}[ \t]+){{1,3}}(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|"
+        r"Dr|Way|Court|Ct|Place|Pl|Highway|Hwy|Parkway|Pkwy|Square|Terrace)\b\.?",
         rf"(?:{_WORD}[ \t]+){{0,2}}{_WORD},[ \t]*[A-Z]{{2}}[ \t]+\d{{5}}(?:-\d{{4}})?\b",
         r"\bP\.?[ ]?O\.?[ ]Box[ \t]+\d+",
         rf"(?:(?!(?:Outside|The|This|Our|An?|Another|Referring|Emergency)\b){_WORD}[ \t]+(?:of[ \t]+)?){{1,4}}"
-        r"(?:Hospital|Infirmary|Clinic|Medical[ \t]+Cent(?:er|re)|Health[ \t]+System|Imaging[ \t]+Cent(?:er|re)|Radiology[ \t]+Associates)\b",
+        r"(?:Hospital|Infirmary|Clinic|Medical[ \t]+Cent(?:er|re)|Health[ \t]+System|Imaging[ \t]+Cent(?:er|re)|"
+        r"Radiology[ \t]+Associates)\b",
         # Telephones: North American, international, and what a telephone word announces.
         r"(?:\+?\d{1,2}[ .-])?\(?\b\d{3}\)?[ .-]?\d{3}[ .-]\d{4}\b(?:[ \t]*(?:x|ext\.?)[ \t]*\d{1,6})?",
         r"\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}\b",
@@ -87,8 +88,8 @@ _PATTERNS = tuple(
         rf"\b{_MONTH},?[ \t]+(?:19|20)\d{{2}}\b",
         r"\b(?:9\d|1[01]\d)(?=[ \t-]*(?:years?|yrs?|y\.?/?o)\b)",
         # Numbers: those a label announces, and any run of six digits.
-        r"(?i)\b(?:mrn|mr[ ]?#|medical record(?: number| no\.?)?|acc(?:ession)?(?: number| no\.?)?|case (?:number|no\.?)|account|visit|encounter|"
-        r"ssn|patient id|hospital number|study id)[ \t]*[:#]?[ \t]*(?=[a-z-]*\d)[\w-]{3,}",
+        r"(?i)\b(?:mrn|mr[ ]?#|medical record(?: number| no\.?)?|acc(?:ession)?(?: number| no\.?)?|case (?:number|no\.?)|account|visit|"
+        r"encounter|ssn|patient id|hospital number|study id)[ \t]*[:#]?[ \t]*(?=[a-z-]*\d)[\w-]{3,}",
         r"\b[A-Z]{0,4}-?\d{6,}\b",
     )
 )

@@ -1,6 +1,7 @@
 """A C-STORE receiver (PS3.4 Annex B): films that a modality or PACS sends become files of an inbox, which is an export like any other.
 
-Files are named by the SHA-256 of their bytes: a name identifies nobody, and what is sent twice is one file. A file is there whole or not at all.
+Files are named by the SHA-256 of their bytes: a name identifies nobody, and what is sent twice is one file.
+A file is there whole or not at all.
 """
 
 from __future__ import annotations

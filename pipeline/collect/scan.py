@@ -1,4 +1,7 @@
-"""One pass over the export: every file gets a kind, a pseudonym and a digest; every DICOM file a header. What has not changed is not opened."""
+"""One pass over the export: every file gets a kind, a pseudonym and a digest; every DICOM file a header.
+
+What has not changed since the last look is not opened.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def run(home: Home, settings: Settings) -> StageResult:
-    """Write `mentions`, `annotations`, `annotator_states` and `labels`.
+    """Write `mentions`, `annotations`, `annotator_states`, `agreement`, `reliability` and `labels`.
 
     Raises:
         LabelerError: a labeler crashed on a report.

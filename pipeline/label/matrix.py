@@ -9,11 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipeline.base.interfaces import is_film_reader
 from pipeline.base.labels import STATES, LabelState
 
 Codes = npt.NDArray[np.int8]
 MISSING = -1
 POSITIVE, NEGATIVE, UNCERTAIN, UNMENTIONED = (STATES.index(state) for state in LabelState)
+# What an annotator can say: a state, or an UNCERTAIN that it knows to be weak. UNCERTAIN alone is strong, or of unknown strength.
+WEAK = len(STATES)
+N_WORDS = len(STATES) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +29,29 @@ class LabelMatrix:
         items: films, shape (n,).
         annotators: names of the columns.
         codes: shape (n, annotators): position in `labels.STATES`, or MISSING where the annotator was not asked.
+        is_weak: UNCERTAIN that the annotator knows to be weak, shape (n, annotators).
     """
 
     finding: str
     items: npt.NDArray[np.object_]
     annotators: tuple[str, ...]
     codes: Codes
+    is_weak: npt.NDArray[np.bool_]
+
+    @property
+    def words(self) -> Codes:
+        """`codes` with WEAK apart from UNCERTAIN."""
+        return np.where(self.is_weak, np.int8(WEAK), self.codes)
 
     @property
     def asked(self) -> npt.NDArray[np.bool_]:
         """Whether each annotator was asked about each film, shape (n, annotators)."""
         return np.asarray(self.codes != MISSING)
+
+    @property
+    def by_reader(self) -> npt.NDArray[np.bool_]:
+        """Which annotators are people who looked at the film, shape (annotators,)."""
+        return np.array([is_film_reader(annotator) for annotator in self.annotators], bool)
 
     def said(self, code: int) -> npt.NDArray[np.bool_]:
         """Whether anybody gave a state, shape (n,)."""
@@ -47,7 +63,7 @@ class LabelMatrix:
 
 
 def build(annotations: pd.DataFrame, items: Sequence[str], findings: Sequence[str], annotators: Sequence[str]) -> list[LabelMatrix]:
-    """One matrix a finding from the table `annotations` (image_id, finding, annotator, state), all over the same films.
+    """One matrix a finding from the table `annotations` (image_id, finding, annotator, state, grade), all over the same films.
 
     Rows about other films, findings or annotators are left out; the order of the rows does not matter.
     """
@@ -60,6 +76,9 @@ def build(annotations: pd.DataFrame, items: Sequence[str], findings: Sequence[st
     states = pd.Index([str(state) for state in STATES]).get_indexer(pd.Index(annotations["state"]))
     known = (where[0] >= 0) & (where[1] >= 0) & (where[2] >= 0) & (states >= 0)
     codes = np.full((len(findings), len(films), len(annotators)), MISSING, np.int8)
-    codes[where[1][known], where[0][known], where[2][known]] = states[known]
+    at = (where[1][known], where[0][known], where[2][known])
+    codes[at] = states[known]
+    is_weak = np.zeros(codes.shape, bool)
+    is_weak[at] = (states[known] == UNCERTAIN) & (annotations["grade"].to_numpy(object)[known] == "weak")
     names = np.asarray(list(items), object)
-    return [LabelMatrix(finding, names, tuple(annotators), codes[index]) for index, finding in enumerate(findings)]
+    return [LabelMatrix(finding, names, tuple(annotators), codes[row], is_weak[row]) for row, finding in enumerate(findings)]

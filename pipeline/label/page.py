@@ -40,7 +40,7 @@ class Raw(str):
 
 def page(title: str, body: Iterable[str]) -> str:
     """The whole document; `body` is HTML, `title` is not."""
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     return "\n".join(
         (
             "<!doctype html>",

@@ -6,8 +6,9 @@ over films (latent trait model of rating agreement, Uebersax and Grove 1993, Bio
 are not taken for independent witnesses, as two bare classes (Dawid and Skene 1979, Applied Statistics 28:20) would take them.
 
 - A reader perceives the finding or not, with Phi(theta), and emits one of four states from a table over what was perceived.
-- A report was written by one more radiologist, who perceives with Phi(theta) too and writes one of four states. Labelers, and labels
-  published from reports, read that state, each with errors of its own. So any number of them together never tells more than the report.
+- A report was written by one more radiologist, who perceives with Phi(theta) too and writes one of four states, a weak UNCERTAIN apart from
+  a strong one. Labelers, and labels published from reports, read that, each with errors of its own, and not all of them tell the grades
+  apart. So any number of them together never tells more than the report.
 - Silence is a state like the others: who was asked and said nothing tells something, who was never asked tells nothing.
 - Who was asked may tell something too, as films are chosen for readers: each set of annotators that was asked has its own distribution
   of theta, pulled towards the common one.
@@ -24,9 +25,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from pipeline.base.labels import STATES
-from pipeline.label.matrix import MISSING, Codes
-from pipeline.label.priors import CALLED, MAJORITY, Priors, read_as
+from pipeline.label.matrix import MISSING, N_WORDS, NEGATIVE, POSITIVE, UNMENTIONED, Codes
+from pipeline.label.priors import CALLED, GRID, MAJORITY, Priors, Slips, read_as
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -50,20 +50,31 @@ class Posterior:
         p_positive: probability that the finding is present, shape (n,).
         interval: 95 % interval of that probability, low and high, shape (2, n): how far it might be off because the annotators, the
             prevalence and the priors are known from few films.
+        theta_sd: standard deviation of theta for each film, shape (n,).
         prevalence: share of films with the finding.
-        emission: P(state | truth), shape (annotators, 2, 4): truth absent, present; states as `labels.STATES`.
+        meaning: what annotators' words mean.
+        meaning_interval: low and high ends of their 95 % intervals.
     """
 
     p_positive: Floats
     interval: Floats
+    theta_sd: Floats
     prevalence: float
-    emission: Floats
+    meaning: Meaning
+    meaning_interval: tuple[Meaning, Meaning]
 
-    @property
-    def p_present(self) -> Floats:
-        """P(present | state) of one annotator alone, shape (annotators, 4)."""
-        joint = self.emission * np.array([1 - self.prevalence, self.prevalence])[None, :, None]
-        return np.asarray(joint[:, 1] / joint.sum(axis=1))
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What each annotator's words mean; words as in `matrix`: states, and WEAK.
+
+    Attributes:
+        emission: P(word | truth), shape (annotators, 2, words): truth absent, present.
+        p_present: P(present | word) of one annotator alone, shape (annotators, words).
+    """
+
+    emission: Floats
+    p_present: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +82,7 @@ class _Patterns:
     """Distinct rows of states.
 
     Attributes:
-        readers: one-hot, shape (patterns, readers * 4); who was not asked is all zeros and so says nothing.
+        readers: one-hot, shape (patterns, readers * words); who was not asked is all zeros and so says nothing.
         texts: the same of annotators that read the report.
         weights: films of each pattern; 0 where nobody was asked.
         asked: the set of annotators that was asked, as a number, shape (patterns,).
@@ -92,8 +103,8 @@ class _Tables:
     """What EM estimates.
 
     Attributes:
-        readers: P(state | perceived), shape (readers, 2, 4).
-        report: P(report's state | perceived), shape (2, 4).
+        readers: P(state | perceived), shape (readers, 2, words).
+        report: P(report's word | perceived), shape (2, words).
         slips: how often each annotator that read the report makes a state of its own of it, shape (texts,).
         common: distribution of theta over all films, shape (grid,).
         sets: and within each set of annotators that was asked, shape (sets, grid).
@@ -108,7 +119,7 @@ class _Tables:
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
-    """Posterior of each pattern: theta, shape (patterns, grid); what the report's author perceived and wrote, shape (patterns, 2, 4)."""
+    """Posterior of each pattern: theta, shape (patterns, grid); what the author of the report perceived and wrote, (patterns, 2, words)."""
 
     theta: Floats
     written: Floats
@@ -118,15 +129,36 @@ def fit(codes: Codes, priors: Priors, rng: np.random.Generator) -> Posterior:
     """Fit one finding.
 
     Args:
-        codes: shape (n, annotators): position in `labels.STATES`, or MISSING. Rows without any annotator get the prevalence.
+        codes: shape (n, annotators): words as `LabelMatrix.words`. Rows without any annotator get the prevalence.
         priors: of the finding, for the same annotators.
         rng: draws films and priors anew for the intervals (weighted likelihood bootstrap, Newton and Raftery 1994, JRSS B 56:3).
     """
     patterns = _patterns(codes, priors.is_reader)
     tables, found = _fitted(patterns, _start(priors, len(patterns.sets)), priors, _TOLERANCE)
-    p_positive = found.theta @ MAJORITY[1]
-    interval = _interval(p_positive, [_drawn(patterns, tables, priors, rng) for _ in range(_DRAWS)])
-    return Posterior(p_positive[patterns.which], interval[:, patterns.which], float(tables.common @ MAJORITY[1]), _by_truth(tables, priors))
+    p_positive, meaning = found.theta @ MAJORITY[1], _meaning(tables, priors)
+    drawn = [_drawn(patterns, tables, priors, rng) for _ in range(_DRAWS)]
+    interval = _interval(p_positive, [p for p, _ in drawn])
+    emission = _interval(meaning.emission, [one.emission for _, one in drawn])
+    p_present = _interval(meaning.p_present, [one.p_present for _, one in drawn])
+    ends = (Meaning(emission[0], p_present[0]), Meaning(emission[1], p_present[1]))
+    theta_sd = np.sqrt(np.maximum(found.theta @ GRID**2 - (found.theta @ GRID) ** 2, 0.0))
+    prevalence, which = float(tables.common @ MAJORITY[1]), patterns.which
+    return Posterior(p_positive[which], interval[:, which], theta_sd[which], prevalence, meaning, ends)
+
+
+def slips(codes: Codes, priors: Priors) -> Slips:
+    """How often each annotator slips on one finding: expected counts under a rough fit.
+
+    Args:
+        codes: see `fit`.
+        priors: see `fit`.
+    """
+    patterns = _patterns(codes, priors.is_reader)
+    tables, found = _fitted(patterns, _start(priors, len(patterns.sets)), priors, _ROUGH)
+    said = _perceived(patterns.readers, patterns.weights[:, None] * found.theta, tables.readers)
+    called, not_called = said[:, :, POSITIVE], said[:, :, NEGATIVE] + said[:, :, UNMENTIONED]
+    readers = np.stack([np.stack([called[:, 0], not_called[:, 0]], axis=1), np.stack([not_called[:, 1], called[:, 1]], axis=1)], axis=1)
+    return Slips(readers, _slipped(_read_films(patterns, found), tables, priors))
 
 
 def _fitted(patterns: _Patterns, tables: _Tables, priors: Priors, tolerance: float) -> tuple[_Tables, _Expected]:
@@ -162,16 +194,16 @@ def _parts(tables: _Tables) -> tuple[Floats, ...]:
     return (tables.readers, tables.report, slips, tables.common, tables.sets)
 
 
-def _drawn(patterns: _Patterns, tables: _Tables, priors: Priors, rng: np.random.Generator) -> Floats:
-    """What the patterns would mean had other films and other priors come along, shape (patterns,)."""
-    weights = rng.gamma(patterns.weights)
-    _, found = _fitted(replace(patterns, weights=weights), tables, priors.drawn(rng), _ROUGH)
-    return np.asarray(found.theta @ MAJORITY[1])
+def _drawn(patterns: _Patterns, tables: _Tables, priors: Priors, rng: np.random.Generator) -> tuple[Floats, Meaning]:
+    """What the patterns, shape (patterns,), and words would mean had other films and other priors come along."""
+    weights, believed = rng.gamma(patterns.weights), priors.drawn(rng)
+    made, found = _fitted(replace(patterns, weights=weights), tables, believed, _ROUGH)
+    return np.asarray(found.theta @ MAJORITY[1]), _meaning(made, believed)
 
 
-def _interval(p_positive: Floats, draws: list[Floats]) -> Floats:
-    """Student on the scale of log-odds, shape (2, patterns)."""
-    centre, spread = logit(p_positive), np.std([logit(draw) for draw in draws], axis=0, ddof=1)
+def _interval(p: Floats, draws: list[Floats]) -> Floats:
+    """Student on the scale of log-odds, shape (2, ...) for probabilities of shape (...)."""
+    centre, spread = logit(p), np.std([logit(draw) for draw in draws], axis=0, ddof=1)
     return np.asarray(expit(np.stack([centre - _WIDE * spread, centre + _WIDE * spread])))
 
 
@@ -179,7 +211,7 @@ def _patterns(codes: Codes, is_reader: npt.NDArray[np.bool_]) -> _Patterns:
     first, which, counts = _distinct(codes)
     rows = codes[first]
     _, asked, _ = _distinct(np.asarray(rows != MISSING, np.int8))
-    given = np.asarray(rows[:, :, None] == np.arange(len(STATES))[None, None, :], np.float64)
+    given = np.asarray(rows[:, :, None] == np.arange(N_WORDS)[None, None, :], np.float64)
     readers, texts = (given[:, chosen].reshape(len(rows), -1) for chosen in (is_reader, ~is_reader))
     weights = np.where((rows != MISSING).any(axis=1), counts, 0).astype(np.float64)
     sets = np.asarray(asked == np.arange(asked.max(initial=0) + 1)[:, None], np.float64)
@@ -191,7 +223,7 @@ def _distinct(codes: Codes) -> tuple[Ints, Ints, Ints]:
     number = np.zeros(len(codes), np.int64)
     for column in codes.T:
         # Renumbered after each annotator, so that any number of annotators fits 64 bits.
-        _, number = np.unique(number * (len(STATES) + 1) + column + 1, return_inverse=True)
+        _, number = np.unique(number * (N_WORDS + 1) + column + 1, return_inverse=True)
     _, first, which, counts = np.unique(number, return_index=True, return_inverse=True, return_counts=True)
     return first, which, counts
 
@@ -209,8 +241,8 @@ def _start(priors: Priors, sets: int) -> _Tables:
 def _expect(patterns: _Patterns, tables: _Tables, priors: Priors) -> _Expected:
     """E-step."""
     seen = patterns.readers @ np.log(_at_theta(tables.readers)).reshape(-1, CALLED.shape[1])
-    # P(texts, report's state | perceived), shape (patterns, 2, 4)
-    read = np.log(_read(tables, priors)).transpose(0, 2, 1).reshape(-1, len(STATES))
+    # P(texts, report's word | perceived), shape (patterns, 2, words)
+    read = np.log(_read(tables, priors)).transpose(0, 2, 1).reshape(-1, N_WORDS)
     written = tables.report * np.exp(patterns.texts @ read)[:, None, :]
     perceived = written.sum(axis=2)
     theta = _normalise(tables.sets[patterns.asked] * np.exp(seen - seen.max(axis=1, keepdims=True)) * (perceived @ CALLED))
@@ -223,42 +255,51 @@ def _read(tables: _Tables, priors: Priors) -> Floats:
 
 
 def _at_theta(tables: Floats) -> Floats:
-    """P(state | theta), shape (..., 4, grid), from tables over what was perceived, shape (..., 2, 4)."""
+    """P(state | theta), shape (..., words, grid), from tables over what was perceived, shape (..., 2, words)."""
     return np.asarray(np.swapaxes(tables, -1, -2) @ CALLED)
 
 
 def _maximise(patterns: _Patterns, tables: _Tables, found: _Expected, priors: Priors) -> _Tables:
     """M-step: every distribution is its pseudo-counts and expected counts, normalised."""
     films = patterns.weights[:, None] * found.theta
-    is_texted = patterns.texts.any(axis=1)
-    written = (patterns.weights * is_texted)[:, None, None] * found.written
     common = _normalise(priors.theta + films.sum(axis=0))
     return _Tables(
         _normalise(priors.readers + _perceived(patterns.readers, films, tables.readers)),
-        _normalise(priors.report + written.sum(axis=0)),
-        _slips((patterns.texts.T @ written.sum(axis=1)).reshape(-1, len(STATES), len(STATES)), tables, priors),
+        _normalise(priors.report + _written(patterns, found).sum(axis=0)),
+        _normalise(priors.slips + _slipped(_read_films(patterns, found), tables, priors))[:, 0],
         common,
         _normalise(patterns.sets @ films + _SET * common),
     )
 
 
-def _slips(films: Floats, tables: _Tables, priors: Priors) -> Floats:
-    """Slips of each annotator, from expected films by what it made of the report and the report's state, shape (texts, 4, 4)."""
+def _written(patterns: _Patterns, found: _Expected) -> Floats:
+    """Expected films by what the report's author perceived and wrote, shape (patterns, 2, words)."""
+    return np.asarray((patterns.weights * patterns.texts.any(axis=1))[:, None, None] * found.written)
+
+
+def _read_films(patterns: _Patterns, found: _Expected) -> Floats:
+    """Expected films by what each annotator made of the report and the report's word, shape (texts, words, words)."""
+    return np.asarray((patterns.texts.T @ _written(patterns, found).sum(axis=1)).reshape(-1, N_WORDS, N_WORDS))
+
+
+def _slipped(films: Floats, tables: _Tables, priors: Priors) -> Floats:
+    """Expected slips and faithful readings of each annotator, from `_read_films`, shape (texts, 2)."""
     by_slip = tables.slips[:, None, None] * priors.usual[:, :, None] / _read(tables, priors).transpose(0, 2, 1)
-    slipped = (films * by_slip).sum(axis=(1, 2)) + priors.slips[:, 0]
-    return np.asarray(slipped / (films.sum(axis=(1, 2)) + priors.slips.sum(axis=1)))
+    slipped = (films * by_slip).sum(axis=(1, 2))
+    return np.stack([slipped, films.sum(axis=(1, 2)) - slipped], axis=1)
 
 
 def _perceived(given: Floats, films: Floats, tables: Floats) -> Floats:
-    """Expected films by what each reader perceived and said, shape (readers, 2, 4)."""
-    at_theta = (given.T @ films).reshape(-1, len(STATES), CALLED.shape[1]) / _at_theta(tables)
+    """Expected films by what each reader perceived and said, shape (readers, 2, words)."""
+    at_theta = (given.T @ films).reshape(-1, N_WORDS, CALLED.shape[1]) / _at_theta(tables)
     return np.asarray(tables * (at_theta @ CALLED.T).transpose(0, 2, 1))
 
 
-def _by_truth(tables: _Tables, priors: Priors) -> Floats:
-    """P(state | truth) of every annotator, shape (annotators, 2, 4)."""
+def _meaning(tables: _Tables, priors: Priors) -> Meaning:
+    """What every annotator's words mean."""
     called = _normalise(MAJORITY * tables.common) @ CALLED.T  # P(perceived | truth)
-    made = np.empty((len(priors.is_reader), 2, len(STATES)))
+    made = np.empty((len(priors.is_reader), 2, N_WORDS))
     made[priors.is_reader] = called @ tables.readers
     made[~priors.is_reader] = called @ tables.report @ _read(tables, priors)
-    return made
+    joint = made * (MAJORITY @ tables.common)[None, :, None]
+    return Meaning(made, joint[:, 1] / joint.sum(axis=1))

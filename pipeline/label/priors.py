@@ -20,8 +20,7 @@ from scipy.stats import binom
 
 from pipeline.base.errors import SettingsError
 from pipeline.base.interfaces import is_film_reader
-from pipeline.base.labels import STATES
-from pipeline.label.matrix import MISSING, NEGATIVE, POSITIVE, UNCERTAIN, UNMENTIONED, Codes
+from pipeline.label.matrix import MISSING, N_WORDS, NEGATIVE, POSITIVE, UNCERTAIN, UNMENTIONED, WEAK, Codes
 
 Floats = npt.NDArray[np.float64]
 FILE = Path(__file__).with_name("priors.toml")
@@ -43,13 +42,15 @@ class Worth(_Entry):
 
     Attributes:
         positive: P(present | POSITIVE).
-        uncertain: P(present | UNCERTAIN).
+        uncertain: P(present | UNCERTAIN), strong or of an unknown grade.
+        weak: what a weak UNCERTAIN is worth, as a share of that.
         found: share of present findings that it calls POSITIVE or UNCERTAIN.
         denied: odds that a missed finding was denied outright, relative to passed over in silence, per film of each state.
     """
 
     positive: float = Field(gt=0, lt=1)
     uncertain: float = Field(gt=0, lt=1)
+    weak: float = Field(gt=0, le=1)
     found: float = Field(gt=0, lt=1)
     denied: float = Field(gt=0, le=1)
 
@@ -74,11 +75,13 @@ class Reader(_Entry):
         slip: how often a reader records something else than what was perceived.
         strength: pseudo-counts of that for each reader and perception.
         theta_sd: spread over films of theta, the probit of the share of radiologists who would call the finding.
+        shape: pseudo-films that pull the distribution of theta towards a normal one.
     """
 
     slip: float = Field(gt=0, lt=0.5)
     strength: float = Field(gt=0)
     theta_sd: float = Field(gt=0)
+    shape: float = Field(ge=0)
 
 
 class Labeler(_Entry):
@@ -106,36 +109,40 @@ class PriorFile(_Entry):
     labeler: tuple[Labeler, ...]
     annotator: tuple[Kind, ...]
 
-    def of(self, finding: str, annotators: tuple[str, ...], codes: Codes) -> Priors:
+    def of(self, finding: str, annotators: tuple[str, ...], codes: Codes, elsewhere: Slips | None = None) -> Priors:
         """Priors of one finding.
 
         Args:
             finding: the finding.
             annotators: their names; the longest matching prefix wins, readers apart.
-            codes: their states, shape (n, annotators).
+            codes: their words, shape (n, annotators).
+            elsewhere: how often the same annotators slip on other findings; it moves what is believed, not how strongly.
         """
         is_reader = np.array([is_film_reader(annotator) for annotator in annotators], bool)
         asked = codes != MISSING
         n_unread = int((asked.any(axis=1) & ~asked[:, is_reader].any(axis=1)).sum())
         mean = self._prevalence(finding, annotators, codes)
         theta = _theta(mean, self.reader.theta_sd)
-        readers = [_recorded(self.reader.slip, frequencies(column)) for column in codes[:, is_reader].T]
+        films = self.prevalence.strength + (self.reader.shape if is_reader.any() else 0.0)
+        labelers = [self._labeler(annotator) for annotator in annotators if not is_film_reader(annotator)]
+        known = elsewhere or Slips(np.zeros((int(is_reader.sum()), 2, 2)), np.zeros((len(labelers), 2)))
+        slips = [_mean_slip(self.reader, one) for one in known.readers]
+        readers = [_recorded(slip, frequencies(column)) for slip, column in zip(slips, codes[:, is_reader].T, strict=True)]
         report, worth = self._report(finding, annotators, codes, theta, n_unread)
-        texts = np.array([frequencies(column) for column in codes[:, ~is_reader].T]).reshape(-1, len(STATES))
-        slips = [self._labeler(annotator) for annotator in annotators if not is_film_reader(annotator)]
+        texts = np.array([frequencies(column) for column in codes[:, ~is_reader].T]).reshape(-1, N_WORDS)
         return Priors(
-            theta=(self.prevalence.strength + self.share * n_unread) * theta,
-            readers=self.reader.strength * np.array(readers).reshape(-1, 2, len(STATES)),
+            theta=(films + self.share * n_unread) * theta,
+            readers=self.reader.strength * np.array(readers).reshape(-1, 2, N_WORDS),
             report=report,
-            strength=(self.prevalence.strength, worth),
-            slips=np.array([one.strength * np.array([one.slip, 1 - one.slip]) for one in slips]).reshape(-1, 2),
-            faithful=np.array([_faithful(counts, texts.sum(axis=0)) for counts in texts]).reshape(-1, len(STATES), len(STATES)),
+            strength=(films, worth),
+            slips=np.array([_slips(one, seen) for one, seen in zip(labelers, known.texts, strict=True)]).reshape(-1, 2),
+            faithful=np.array([_faithful(counts, texts.sum(axis=0)) for counts in texts]).reshape(-1, N_WORDS, N_WORDS),
             usual=_normalise(texts),
             is_reader=is_reader,
         )
 
     def _report(self, finding: str, annotators: tuple[str, ...], codes: Codes, theta: Floats, n_unread: int) -> tuple[Floats, float]:
-        """What a report says by what its author perceived, shape (2, 4), and how strongly that is believed.
+        """What a report says by what its author perceived, shape (2, words), and how strongly that is believed.
 
         States by truth come out at their usual worth.
         """
@@ -143,13 +150,13 @@ class PriorFile(_Entry):
             annotator: frequencies(column) for annotator, column in zip(annotators, codes.T, strict=True) if not is_film_reader(annotator)
         }
         if not said:
-            return np.ones((2, len(STATES))), float(len(STATES))
+            return np.ones((2, N_WORDS)), float(N_WORDS)
         # Who has fewer words than another tells less of what reports say.
         most = max(np.count_nonzero(counts) for counts in said.values())
         kinds = [(self._kind(name), counts) for name, counts in said.items() if np.count_nonzero(counts) == most]
         slips = np.array([self._labeler(name).slip for name, counts in said.items() if np.count_nonzero(counts) == most])
         weights = np.array([counts.sum() + 1 for _, counts in kinds])
-        read = read_as(slips, np.eye(len(STATES)), _normalise(np.array([counts for _, counts in kinds])))
+        read = read_as(slips, np.eye(N_WORDS), _normalise(np.array([counts for _, counts in kinds])))
         by_truth = [_tables(kind.worth(finding), counts, self.prevalence)[0] for kind, counts in kinds]
         made = np.array(by_truth) @ np.linalg.inv(read)
         called = _normalise(MAJORITY * theta) @ CALLED.T  # P(perceived | truth)
@@ -179,17 +186,36 @@ class PriorFile(_Entry):
 
 
 @dataclass(frozen=True, slots=True)
+class Slips:
+    """Expected numbers of slips and faithful statements of annotators.
+
+    Attributes:
+        readers: by what was perceived (no, yes), shape (readers, 2, 2): slipped, faithful.
+        texts: of annotators that read the report, shape (others, 2).
+    """
+
+    readers: Floats
+    texts: Floats
+
+    def __add__(self, other: Slips) -> Slips:
+        return Slips(self.readers + other.readers, self.texts + other.texts)
+
+    def __sub__(self, other: Slips) -> Slips:
+        return Slips(self.readers - other.readers, self.texts - other.texts)
+
+
+@dataclass(frozen=True, slots=True)
 class Priors:
-    """Pseudo-counts of one finding; states as `labels.STATES`.
+    """Pseudo-counts of one finding; words as in `matrix`.
 
     Attributes:
         theta: films over the grid of theta, shape (grid,).
-        readers: states of each reader by what was perceived (no, yes), shape (readers, 2, 4).
-        report: states of a report by what its author perceived, shape (2, 4).
+        readers: states of each reader by what was perceived (no, yes), shape (readers, 2, words).
+        report: states of a report by what its author perceived, shape (2, words).
         strength: pseudo-counts of `theta` and of a row of `report` that come from outside the archive, which say how far they may be off.
         slips: of each other annotator, slips and faithful readings of the report, shape (others, 2).
-        faithful: what each of them says of a report's state without a slip, shape (others, 4, 4).
-        usual: share of each state among what such an annotator says, shape (others, 4).
+        faithful: what each of them says of a report's state without a slip, shape (others, words, words).
+        usual: share of each state among what such an annotator says, shape (others, words).
         is_reader: which annotators are readers, shape (annotators,).
     """
 
@@ -228,52 +254,66 @@ def _theta(prevalence: float, spread: float) -> Floats:
 
 
 def read_as(slips: Floats, faithful: Floats, usual: Floats) -> Floats:
-    """P(state | report's state), shape (texts, 4, 4): what is faithful, or by a slip any state, as often as the annotator gives them.
+    """P(state | report's state), shape (texts, words, words): what is faithful, or by a slip any, as often as the annotator gives them.
 
     Args:
         slips: shape (texts,).
-        faithful: see Priors, shape (texts, 4, 4).
-        usual: share of each state among what an annotator says, shape (texts, 4).
+        faithful: see Priors, shape (texts, words, words).
+        usual: share of each state among what an annotator says, shape (texts, words).
     """
     return np.asarray((1 - slips)[:, None, None] * faithful + (slips[:, None] * usual)[:, None, :])
 
 
 def _faithful(counts: Floats, anyones: Floats) -> Floats:
-    """States as an annotator's words put them, shape (4, 4), from how often it gives each state, and how often any annotator does.
+    """States as an annotator's words put them, shape (words, words), from how often it gives each state, and how often any annotator does.
 
     Labels of 0 and 1 know no hedge, and some name what is present and nothing else: denial and silence stand for each other, and a hedge
-    that has no word of its own goes either way.
+    that has no word of its own goes either way. Where grades are not told apart, a weak one is an UNCERTAIN like any other.
     """
-    words = np.eye(len(STATES))
-    for state, others in ((NEGATIVE, (UNMENTIONED,)), (UNMENTIONED, (NEGATIVE,)), (UNCERTAIN, (POSITIVE, NEGATIVE))):
-        if anyones[state] and not counts[state] and counts[list(others)].any():
-            words[state] = words[list(others)].mean(axis=0)
+    words = np.eye(N_WORDS)
+    unsure = (WEAK,) if counts[WEAK] else (POSITIVE, NEGATIVE)
+    for word, others in ((NEGATIVE, (UNMENTIONED,)), (UNMENTIONED, (NEGATIVE,)), (UNCERTAIN, unsure)):
+        if anyones[word] and not counts[word] and counts[list(others)].any():
+            words[word] = words[list(others)].mean(axis=0)
+    if anyones[WEAK] and not counts[WEAK]:
+        words[WEAK] = words[UNCERTAIN]
     return words
 
 
-def _recorded(slip: float, counts: Floats) -> Floats:
-    """What a reader records by what was perceived, shape (2, 4): hedges alike, denial or silence in the reader's own way."""
+def _mean_slip(kind: Reader | Labeler, seen: Floats) -> Floats:
+    """How often an annotator slips: what is believed of its kind and what was seen elsewhere, shape (...) from (..., 2)."""
+    return np.asarray((kind.strength * kind.slip + seen[..., 0]) / (kind.strength + seen.sum(axis=-1)))
+
+
+def _slips(kind: Labeler, seen: Floats) -> Floats:
+    slip = float(_mean_slip(kind, seen))
+    return kind.strength * np.array([slip, 1 - slip])
+
+
+def _recorded(slip: Floats, counts: Floats) -> Floats:
+    """What a reader records by what was perceived, shape (2, words): hedges alike, denial or silence in the reader's own way."""
     hedged = counts[UNCERTAIN] / max(float(counts.sum()), 1.0)
-    silent = np.zeros(len(STATES))
+    silent = np.zeros(N_WORDS)
     silent[[NEGATIVE, UNMENTIONED]] = _normalise(counts[[NEGATIVE, UNMENTIONED]])
-    called = np.eye(len(STATES))[POSITIVE]
-    hedge = np.eye(len(STATES))[UNCERTAIN]
-    table = np.stack([(1 - slip) * silent + slip * called, slip * silent + (1 - slip) * called])
+    called = np.eye(N_WORDS)[POSITIVE]
+    hedge = np.eye(N_WORDS)[UNCERTAIN]
+    table = np.stack([(1 - slip[0]) * silent + slip[0] * called, slip[1] * silent + (1 - slip[1]) * called])
     return _normalise((1 - hedged) * table + hedged * hedge)
 
 
 def frequencies(column: Codes) -> Floats:
-    """How often an annotator gave each state, as counts, shape (4,)."""
-    return np.bincount(column[column >= 0], minlength=len(STATES)).astype(np.float64)
+    """How often an annotator gave each state, as counts, shape (words,)."""
+    return np.bincount(column[column >= 0], minlength=N_WORDS).astype(np.float64)
 
 
 def _tables(worth: Worth, counts: Floats, prevalence: Prevalence) -> tuple[Floats, float]:
-    """Emission table, shape (2, 4), and prevalence, from what states are worth and how often they occur."""
+    """Emission table, shape (2, words), and prevalence, from what states are worth and how often they occur."""
     n = counts.sum()
-    caught = np.zeros(len(STATES))
-    caught[[POSITIVE, UNCERTAIN]] = counts[[POSITIVE, UNCERTAIN]] * (worth.positive, worth.uncertain)
+    caught = np.zeros(N_WORDS)
+    told = [POSITIVE, UNCERTAIN, WEAK]
+    caught[told] = counts[told] * (worth.positive, worth.uncertain, worth.weak * worth.uncertain)
     passed = counts.copy()
-    passed[[POSITIVE, UNCERTAIN]] = 0.0
+    passed[told] = 0.0
     passed[NEGATIVE] *= worth.denied
     # Where a finding is in most films, missed ones would outnumber the silent films: silence is worth at most half of POSITIVE.
     missed = min((1 - worth.found) / worth.found * caught.sum(), _SILENCE * worth.positive * passed.sum())

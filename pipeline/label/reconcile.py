@@ -66,13 +66,25 @@ def label_rows(
             "p_low": low,
             "p_high": high,
             "p_annotators": fit.p_positive,
+            "theta_sd": fit.theta_sd,
             "n_annotators": matrix.asked.sum(axis=1),
+            "n_readers": matrix.asked[:, matrix.by_reader].sum(axis=1),
+            "annotators": _asked(matrix),
             "is_conflict": conflicts(matrix),
             "verdict": verdicts,
             "policy": policy[0],
             "given_target": targets(given, fit.p_positive, policy[1], unmentioned),
+            "given_side": sides(given, policy[1], unmentioned),
         }
     )
+
+
+def _asked(matrix: LabelMatrix) -> Objects:
+    """Names of the annotators asked about each film, shape (n,). Few combinations occur, so each list is made once."""
+    sets, which = np.unique(matrix.asked, axis=0, return_inverse=True)
+    lists = np.empty(len(sets), object)
+    lists[:] = [[name for name, is_asked in zip(matrix.annotators, row, strict=True) if is_asked] for row in sets]
+    return np.asarray(lists[which.ravel()])
 
 
 def first_given(matrix: LabelMatrix) -> tuple[Codes, Objects]:
@@ -114,9 +126,29 @@ def override(label: Reconciled, verdicts: Objects, reader_error: float) -> Recon
 
 
 def targets(given: Codes, p_positive: Floats, policy: UncertaintyPolicy, unmentioned: Unmentioned) -> Floats:
-    """Training targets of given labels, NaN where masked out, shape (n,). A film nobody was asked about is always masked out."""
+    """Training targets of given labels, NaN where masked out, shape (n,).
+
+    `unmentioned` says what silence becomes where the policy leaves it open. A film nobody was asked about is always masked out.
+    """
     states = _NAMES[np.where(given == MISSING, UNMENTIONED, given)]
     made = np.array(policy(states, p_positive), np.float64)
-    made[given == UNMENTIONED] = 0.0 if unmentioned == "negative" else np.nan
+    made[(given == UNMENTIONED) & np.isnan(made)] = 0.0 if unmentioned == "negative" else np.nan
     made[given == MISSING] = np.nan
+    return made
+
+
+def sides(given: Codes, policy: UncertaintyPolicy, unmentioned: Unmentioned) -> Floats:
+    """What given labels claim, whatever soft target they train at: 1 present, 0 absent, NaN neither; shape (n,).
+
+    An UNCERTAIN label claims what the policy makes of it, unless that depends on the posterior: a label that trains at its own posterior
+    cannot be wrong about it. Silence claims absence where `unmentioned` is "negative".
+    """
+    uncertain = np.array([str(LabelState.UNCERTAIN)], object)
+    always = {float(policy(uncertain, np.array([p]))[0]) for p in (0.0, 1.0)}
+    claimed = {POSITIVE: 1.0, NEGATIVE: 0.0, UNMENTIONED: 0.0 if unmentioned == "negative" else np.nan}
+    if all(target > 0.5 for target in always) or all(target < 0.5 for target in always):
+        claimed[UNCERTAIN] = float(min(always) > 0.5)
+    made = np.full(len(given), np.nan)
+    for code, side in claimed.items():
+        made[given == code] = side
     return made

@@ -16,7 +16,7 @@ from pipeline.base.labels import CONTRADICTED, STATES
 from pipeline.base.reports import Report, Section
 from pipeline.base.settings import Settings, policy_of
 from pipeline.base.storage import Home
-from pipeline.label import agreement, gather, matrix, plots, posterior, priors, reading, reconcile
+from pipeline.label import agreement, gather, matrix, meanings, plots, posterior, priors, reading, reconcile, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class _Read:
 
 
 def run(home: Home, settings: Settings) -> StageResult:
-    """Write `mentions`, `annotations`, `annotator_states` and `labels`.
+    """Write `mentions`, `annotations`, `annotator_states`, `agreement`, `reliability` and `labels`.
 
     Raises:
         LabelerError: a labeler crashed on a report.
@@ -42,11 +42,14 @@ def run(home: Home, settings: Settings) -> StageResult:
     read = _read(home, settings, films)
     matrices = matrix.build(read.annotations, list(films["image_id"]), settings.label.findings, read.annotators)
     rng = np.random.default_rng(settings.seed)
-    fits = [posterior.fit(one.codes, priors.load().of(one.finding, one.annotators, one.codes), rng) for one in matrices]
-    home.write("annotator_states", _arrow("annotator_states", _annotator_states(matrices, fits)))
+    fits = together.fits(matrices, priors.load(), rng, implications=settings.label.implications)
+    meant = meanings.annotator_states(matrices, fits)
+    home.write("annotator_states", _arrow("annotator_states", meant))
+    home.write("agreement", _arrow("agreement", meanings.agreements(matrices, rng)))
+    home.write("reliability", _arrow("reliability", meanings.reliability(matrices, rng)))
     labels = _labels(home, settings, matrices, fits)
     home.write("labels", _arrow("labels", labels))
-    return _result(read, films, matrices, labels)
+    return _result(read, films, matrices, labels, meant)
 
 
 def kept_films(home: Home) -> pd.DataFrame:
@@ -102,28 +105,8 @@ def _verdicts_of(one: matrix.LabelMatrix, decided: pd.DataFrame) -> npt.NDArray[
     return np.array([by_film.get(item) for item in one.items], object)
 
 
-def _annotator_states(matrices: list[matrix.LabelMatrix], fits: list[posterior.Posterior]) -> pd.DataFrame:
-    """Estimated tables of every annotator that was asked about a finding at least once."""
-    rows = [
-        {
-            "finding": one.finding,
-            "annotator": annotator,
-            "state": str(state),
-            "n": int((one.codes[:, column] == code).sum()),
-            "p_given_present": fit.emission[column, 1, code],
-            "p_given_absent": fit.emission[column, 0, code],
-            "p_present": fit.p_present[column, code],
-        }
-        for one, fit in zip(matrices, fits, strict=True)
-        for column, annotator in enumerate(one.annotators)
-        if one.asked[:, column].any()
-        for code, state in enumerate(STATES)
-    ]
-    return pd.DataFrame(rows, columns=tables.BY_NAME["annotator_states"].names)
-
-
-def _result(read: _Read, films: pd.DataFrame, matrices: list[matrix.LabelMatrix], labels: pd.DataFrame) -> StageResult:
-    breaks = agreement.contradictions(matrices)
+def _result(read: _Read, films: pd.DataFrame, matrices: list[matrix.LabelMatrix], labels: pd.DataFrame, meant: pd.DataFrame) -> StageResult:
+    breaks, implied = agreement.contradictions(matrices), agreement.broken_implications(matrices)
     counts: dict[str, int | float | str] = {
         "films": len(films),
         "reports_read": read.n_reports,
@@ -140,8 +123,12 @@ def _result(read: _Read, films: pd.DataFrame, matrices: list[matrix.LabelMatrix]
     warnings = tuple(
         f'{annotator} calls {count} films "No Finding" together with a finding; both labels are kept' for annotator, count in breaks.items()
     )
-    counts["no_finding_contradictions"] = sum(breaks.values())
-    return StageResult(counts, warnings, {"states": plots.states(labels)} if len(labels) else {})
+    warnings += tuple(
+        f"{annotator} calls a finding present and denies what it implies on {count} films; both labels are kept"
+        for annotator, count in implied.items()
+    )
+    counts["no_finding_contradictions"], counts["broken_implications"] = sum(breaks.values()), sum(implied.values())
+    return StageResult(counts, warnings, {"states": plots.states(labels), "meanings": plots.meanings(meant)} if len(labels) else {})
 
 
 def _bare(name: str) -> pa.Schema:

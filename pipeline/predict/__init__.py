@@ -12,7 +12,7 @@ from pipeline.base.storage import Home
 
 
 def run(home: Home, settings: Settings) -> StageResult:
-    """Write `pred_probs` and `embeddings`.
+    """Write `pred_probs`, `embeddings` and `training_dynamics`.
 
     Findings with fewer than `predict.min_positives` positive, or negative, films have no rows; the counts name how many.
 
@@ -29,13 +29,14 @@ def run(home: Home, settings: Settings) -> StageResult:
     device = devices.describe(devices.choose(settings.predict.device))
     counts: dict[str, int | float | str] = {"device": device, "model": settings.predict.model, **known.counts()}
     if not known.findings:
-        home.write("pred_probs", tables.empty("pred_probs"))
-        home.write("embeddings", tables.empty("embeddings"))
+        for name in ("pred_probs", "embeddings", "training_dynamics"):
+            home.write(name, tables.empty(name))
         return StageResult(counts, (known.nothing_modelled(settings.predict.min_positives),))
     films = load_films(home, known.image_ids, settings.predict.size_px)
     opinions = crossfit.out_of_fold(home.work / "predict", films, home.table_digest("images"), known, settings)
     home.write("pred_probs", output.pred_probs(known, opinions, settings.predict.model))
     home.write("embeddings", output.embeddings(known, opinions, settings.predict.model))
+    home.write("training_dynamics", output.training_dynamics(known, opinions, settings.predict.model))
     aurocs = output.aurocs(known, opinions)
     counts |= {"folds": settings.predict.folds, "folds_resumed": opinions.n_resumed, **output.summary(aurocs)}
     return StageResult(counts, known.warnings(), {"predict_auroc": output.plot(aurocs)})

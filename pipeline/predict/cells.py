@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
+from pipeline.base.targets import equivalent_counts
 
 Array = npt.NDArray[np.float64]
 
@@ -22,6 +23,7 @@ class Cells:
         group_ids: (n,).
         findings: those that are modelled, sorted.
         targets: (n, findings) in [0, 1], NaN where unknown.
+        sides: (n, findings) what the given labels claim, 1 or 0, NaN where nothing.
         left_out: findings with labels but too few positive or negative films.
     """
 
@@ -29,6 +31,7 @@ class Cells:
     group_ids: list[str]
     findings: tuple[str, ...]
     targets: Array
+    sides: Array
     left_out: tuple[str, ...]
 
     def counts(self) -> dict[str, int]:
@@ -57,19 +60,14 @@ def read(home: Home, settings: Settings) -> Cells:
     """Read `groups` and `labels`, and choose the findings that can be modelled."""
     kept = home.read("groups", ["image_id", "group_id"]).sort_by("image_id")
     image_ids: list[str] = kept["image_id"].to_pylist()
-    labels = home.read("labels", ["image_id", "finding", "given_target"])
+    labels = home.read("labels", ["image_id", "finding", "given_target", "given_side"])
     findings = sorted(set(labels["finding"].to_pylist()))
-    targets = pivot(
-        image_ids,
-        findings,
-        labels["image_id"].to_pylist(),
-        labels["finding"].to_pylist(),
-        labels["given_target"].cast("float64").fill_null(np.nan).to_numpy(),
-    )
+    where = (image_ids, findings, labels["image_id"].to_pylist(), labels["finding"].to_pylist())
+    targets, sides = (pivot(*where, labels[name].cast("float64").fill_null(np.nan).to_numpy()) for name in ("given_target", "given_side"))
     is_modelled = enough(targets, settings.predict.min_positives)
     modelled = tuple(finding for finding, chosen in zip(findings, is_modelled, strict=True) if chosen)
     left_out = tuple(finding for finding, chosen in zip(findings, is_modelled, strict=True) if not chosen)
-    return Cells(image_ids, kept["group_id"].to_pylist(), modelled, targets[:, is_modelled], left_out)
+    return Cells(image_ids, kept["group_id"].to_pylist(), modelled, targets[:, is_modelled], sides[:, is_modelled], left_out)
 
 
 def pivot(image_ids: list[str], findings: list[str], of_image: list[str], of_finding: list[str], values: Array) -> Array:
@@ -83,5 +81,5 @@ def pivot(image_ids: list[str], findings: list[str], of_image: list[str], of_fin
 
 
 def enough(targets: Array, least: int) -> npt.NDArray[np.bool_]:
-    """Which columns have at least `least` positive (above 0.5) and `least` negative (below 0.5) films."""
-    return np.asarray(((targets > 0.5).sum(0) >= least) & ((targets < 0.5).sum(0) >= least), np.bool_)
+    """Which columns have at least `least` positive and `least` negative films (`targets.equivalent_counts`)."""
+    return np.asarray((equivalent_counts(targets) >= least).all(0), np.bool_)

@@ -20,17 +20,32 @@ if TYPE_CHECKING:
     from models.training import Recipe
 
 CALIBRATE_SHARE = 0.2
+_WATCHED = ("aum", "n_forgotten", "early_loss")
 
 
 @dataclass(frozen=True, slots=True)
 class Opinions:
-    """Out-of-fold answers in the order of `Cells.image_ids`: fold (n,), logits and probs (n, findings), vectors (n, width)."""
+    """Out-of-fold answers in the order of `Cells.image_ids`: fold (n,), logits and probs (n, findings), vectors (n, width).
+
+    And what the trainings showed of the films they trained on, over all folds, (n, findings) each.
+    """
 
     fold: npt.NDArray[np.int64]
     logits: Array
     probs: Array
     vectors: npt.NDArray[np.float32]
+    dynamics: Dynamics
     n_resumed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dynamics:
+    """Means of aum and early_loss over the trainings, sums of n_forgotten and n_epochs; n_epochs is 0 where a cell never trained."""
+
+    aum: Array
+    n_forgotten: Array
+    early_loss: Array
+    n_epochs: Array
 
 
 def out_of_fold(folder: Path, films: Films, source: str | None, known: Cells, settings: Settings) -> Opinions:
@@ -49,17 +64,19 @@ def out_of_fold(folder: Path, films: Films, source: str | None, known: Cells, se
 
     n_folds = settings.predict.folds
     fold = grouped_folds(known.group_ids, known.targets, n_folds, settings.seed)
-    jobs, keys = [], []
+    jobs, keys, trained_on = [], [], []
     for number in range(n_folds):
         recipe, parts = fold_recipe(settings, number), fold_parts(fold, number, known, settings.seed)
         keys.append(fold_key(source, known, settings, recipe, parts))
         what = f"predict fold {number + 1} of {n_folds}"
-        train = partial(_judge, films, known.targets, parts, recipe, folder / f"{keys[-1]}.pt", what)
+        train = partial(_judge, films, known.targets, known.sides, parts, recipe, folder / f"{keys[-1]}.pt", what)
+        trained_on.append(parts.train)
         jobs.append(partial(remembered, folder, keys[-1], train))
     side_by_side = processes(fold_recipe(settings, 0), len(films), settings.predict.size_px, n_folds)
     found = run_all(jobs, side_by_side, "predict")
     forget_others(folder, keys)
-    return _together(fold, [arrays for arrays, _ in found], sum(was_stored for _, was_stored in found))
+    arrays = [arrays for arrays, _ in found]
+    return _together(fold, arrays, over_folds(trained_on, arrays, settings.predict.epochs), sum(was_stored for _, was_stored in found))
 
 
 def fold_parts(fold: npt.NDArray[np.int64], number: int, known: Cells, seed: int) -> Parts:
@@ -96,27 +113,47 @@ def fold_key(source: str | None, known: Cells, settings: Settings, recipe: Recip
             "recipe": recipe_facts(recipe),
             "films": known.image_ids,
             "findings": known.findings,
-            "arrays": array_digest(known.targets, parts.train, parts.calibrate, parts.judge),
+            "arrays": array_digest(known.targets, known.sides, parts.train, parts.calibrate, parts.judge),
             "code": provenance.code_digest(),
             "versions": provenance.versions(),
         }
     )[:32]
 
 
-def _judge(films: Films, targets: Array, parts: Parts, recipe: Recipe, keep: Path, what: str) -> dict[str, npt.NDArray[np.generic]]:
+def _judge(
+    films: Films, targets: Array, sides: Array, parts: Parts, recipe: Recipe, keep: Path, what: str
+) -> dict[str, npt.NDArray[np.generic]]:
     from models.experiments import judge
 
-    opinion = judge(films, targets, parts, recipe, keep, what)
-    return {"logits": opinion.logits, "probs": opinion.probs, "vectors": opinion.vectors}
+    opinion = judge(films, targets, parts, recipe, keep, what, sides)
+    watched = {name: getattr(opinion.dynamics, name).astype(np.float32) for name in _WATCHED}
+    return {"logits": opinion.logits, "probs": opinion.probs, "vectors": opinion.vectors, **watched}
 
 
-def _together(fold: npt.NDArray[np.int64], found: list[dict[str, npt.NDArray[np.generic]]], n_resumed: int) -> Opinions:
+def over_folds(trained_on: list[npt.NDArray[np.bool_]], found: list[dict[str, npt.NDArray[np.generic]]], epochs: int) -> Dynamics:
+    """The dynamics of all folds.
+
+    Args:
+        trained_on: of each fold, (n,) the films it trained on.
+        found: of each fold, aum, n_forgotten and early_loss of these films.
+        epochs: of each training.
+    """
+    shape = (len(trained_on[0]), found[0][_WATCHED[0]].shape[1])
+    total, trainings = {name: np.zeros(shape) for name in _WATCHED}, np.zeros(shape)
+    for rows, arrays in zip(trained_on, found, strict=True):
+        trainings[rows] += np.isfinite(arrays[_WATCHED[0]].astype(np.float64))
+        for name in _WATCHED:
+            total[name][rows] += np.nan_to_num(arrays[name].astype(np.float64))
+    mean = {name: np.divide(total[name], trainings, out=np.full(shape, np.nan), where=trainings > 0) for name in ("aum", "early_loss")}
+    return Dynamics(mean["aum"], total["n_forgotten"], mean["early_loss"], trainings * epochs)
+
+
+def _together(fold: npt.NDArray[np.int64], found: list[dict[str, npt.NDArray[np.generic]]], dynamics: Dynamics, n_resumed: int) -> Opinions:
     whole = {}
     for name in ("logits", "probs", "vectors"):
         first = found[0][name]
         whole[name] = np.empty((len(fold), first.shape[1]), first.dtype)
         for number, arrays in enumerate(found):
             whole[name][fold == number] = arrays[name]
-    return Opinions(
-        fold, whole["logits"].astype(np.float64), whole["probs"].astype(np.float64), whole["vectors"].astype(np.float32), n_resumed
-    )
+    logits, probs, vectors = whole["logits"].astype(np.float64), whole["probs"].astype(np.float64), whole["vectors"].astype(np.float32)
+    return Opinions(fold, logits, probs, vectors, dynamics, n_resumed)

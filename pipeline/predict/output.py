@@ -1,4 +1,4 @@
-"""What predict hands on: two tables, the agreement of each finding's model with the given labels, and its picture."""
+"""What predict hands on: its tables, the agreement of each finding's model with the given labels, and its picture."""
 
 from __future__ import annotations
 
@@ -35,16 +35,33 @@ def embeddings(known: Cells, opinions: Opinions, model: str) -> pa.Table:
     return pa.table({"image_id": known.image_ids, "model": [model] * n, "fold": opinions.fold, "vector": vectors})
 
 
+def training_dynamics(known: Cells, opinions: Opinions, model: str) -> pa.Table:
+    """Table `training_dynamics`: one row a film and modelled finding whose given label claims something and trained in a fold."""
+    watched = opinions.dynamics
+    film, finding = np.nonzero(watched.n_epochs)
+    return pa.table(
+        {
+            "image_id": np.array(known.image_ids, dtype=object)[film],
+            "finding": np.array(known.findings, dtype=object)[finding],
+            "model": [model] * len(film),
+            "aum": watched.aum[film, finding],
+            "n_forgotten": watched.n_forgotten[film, finding].astype(np.int32),
+            "early_loss": watched.early_loss[film, finding],
+            "n_epochs": watched.n_epochs[film, finding].astype(np.int32),
+        }
+    )
+
+
 def aurocs(known: Cells, opinions: Opinions) -> dict[str, tuple[float, int]]:
     """Finding -> AUROC against the given labels, and positive films. A wrong given label counts against the model here."""
     from sklearn.metrics import roc_auc_score
 
     found = {}
     for column, finding in enumerate(known.findings):
-        target = known.targets[:, column]
-        sure = (target == 0) | (target == 1)
-        if len(np.unique(target[sure])) == 2:
-            found[finding] = (float(roc_auc_score(target[sure], opinions.logits[sure, column])), int(target[sure].sum()))
+        side = known.sides[:, column]
+        claims = np.isfinite(side)
+        if len(np.unique(side[claims])) == 2:
+            found[finding] = (float(roc_auc_score(side[claims], opinions.logits[claims, column])), int(side[claims].sum()))
     return found
 
 

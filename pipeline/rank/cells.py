@@ -1,4 +1,4 @@
-"""Cells on trial: one row for each film and finding whose given label trains as present or absent, with every opinion beside it."""
+"""Cells: one row for each film and finding that somebody was asked about, with every opinion beside it, and which of them are on trial."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ KEY = ["image_id", "finding"]
 
 
 def sided(labels: pd.DataFrame) -> pd.DataFrame:
-    """Labels that a verdict has settled, and those that can be wrong, as they train as one side or the other.
+    """Labels that somebody gave, and whether they are on trial: those that can be wrong, as they train as one side or the other.
 
-    Masked labels have no side, and a target of 0.5 takes none.
+    What is on trial is the side that the given label takes, never the target it trains at: a soft target is the posterior itself. What a
+    verdict has settled is tried no more.
 
     Args:
         labels: table `labels`.
 
     Returns:
         image_id, finding, given_label, given_annotator, given (0 or 1), p_annotators, p_verdict (NaN without a verdict that takes a side),
-        is_settled.
+        theta_sd (NaN where no radiologist read the film), n_readers, is_on_trial.
     """
-    is_settled = labels["verdict"].notna()
-    is_tried = labels["given_target"].notna() & (labels["given_target"] != 0.5)
     decided = labels["p_positive"].where(labels["verdict"].isin([str(state) for state in _AGAINST.values()]))
-    found = labels.assign(given=(labels["given_target"] > 0.5).astype(np.int64), p_verdict=decided, is_settled=is_settled)
-    kept = [*KEY, "given_label", "given_annotator", "given", "p_annotators", "p_verdict", "is_settled"]
-    return found.loc[is_tried | is_settled, kept].reset_index(drop=True)
+    is_on_trial = labels["given_side"].notna() & labels["verdict"].isna()
+    labels = labels.assign(theta_sd=labels["theta_sd"].where(labels["n_readers"] > 0))
+    found = labels.assign(given=labels["given_side"].eq(1).astype(np.int64), p_verdict=decided, is_on_trial=is_on_trial)
+    kept = [*KEY, "given_label", "given_annotator", "given", "p_annotators", "p_verdict", "theta_sd", "n_readers", "is_on_trial"]
+    return found.loc[labels["given_annotator"].notna() | labels["verdict"].notna(), kept].reset_index(drop=True)
 
 
 def with_model(cells: pd.DataFrame, pred_probs: pd.DataFrame) -> pd.DataFrame:

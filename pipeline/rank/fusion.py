@@ -8,11 +8,13 @@ the AUROC shrinks towards 1/2 by d = var(p) / (mean(p) (1 - mean(p))), the share
 with known noise, Menon et al. 2015, ICML, corollary 3), so dividing by d undoes it. Under the binormal model an AUROC A is a distance
 d' = sqrt(2) z(A) between the classes, and the log-odds rise by d' for each standard deviation within a class.
 
+Where radiologists read the film as well, they and the models err on the same films, and `plainness` takes the place of all this.
+
 Models learnt labels like those they judge: the better they know a finding, the more of the annotators' evidence they repeat. So that
 evidence counts whole beside a model without skill and half beside a perfect one.
 
-Verdicts correct all of this: offset, slope and weight are the mean of a normal prior, and a logistic regression on the cells with a verdict
-moves them as far as the verdicts speak for it. What is regressed on is what chose the cells, so it does not matter that reviewers are
+Verdicts correct all of this: a logistic regression on the cells with a verdict moves level, slope and weight as far as the verdicts speak
+for it against a normal prior. What is regressed on is what chose the cells, so it does not matter that reviewers are
 shown the most suspicious ones first.
 """
 
@@ -23,12 +25,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.rank import plainness
+
 Floats = npt.NDArray[np.float64]
 # The prior of the AUROC: mean and standard deviation of the uniform distribution between chance and perfect.
 _AUROC, _AUROC_SD = 0.75, 0.5 / 12**0.5
 MAX_AUROC = 0.97
-# A score is heard where its AUROC is above 1/2 by so many standard errors.
-_HEARD = 1.0
+# A score is heard where its AUROC is above 1/2 by so many standard errors: one-sided, 5 %.
+_HEARD = 1.645
 _CLIP = 1e-4
 # Standard deviations of what is believed before verdicts: the offset in log-odds (half a unit is a prevalence between .15 and .33 where .23
 # is believed), the slope as a share of itself, which is how well the AUROC is known, and the weight of the annotators' evidence.
@@ -78,51 +82,73 @@ def score(pred_probs: Floats) -> Floats:
     return np.asarray(np.where(spoken.any(axis=1), total / np.maximum(spoken.sum(axis=1), 1), np.nan))
 
 
-def fuse(p_annotators: Floats, scores: Floats, p_verdict: Floats) -> tuple[Floats, Skill]:
+def fuse(p_annotators: Floats, scores: Floats, p_verdict: Floats, theta_sd: Floats | None = None) -> tuple[Floats, Skill]:
     """Fuse one finding.
 
     Args:
         p_annotators: posterior over annotators, shape (n,).
         scores: of `score`, NaN where no model speaks, shape (n,).
         p_verdict: probability of presence by a verdict, with the reader's error, NaN without one, shape (n,).
+        theta_sd: see `plainness.fused`, NaN where no radiologist read the film, shape (n,); None where none read any.
 
     Returns:
         Fused probability, shape (n,), of every cell as if it had no verdict itself. Without any verdict its mean is that of `p_annotators`,
-        and films without a score keep theirs. And the models' skill.
+        and films without a score keep theirs. And the models' skill, on films that nobody read where there are such.
     """
     spoken = np.isfinite(scores)
-    skill = measure(p_annotators[spoken], scores[spoken])
-    fused = p_annotators.copy()
-    for chosen in (spoken, ~spoken):
-        if chosen.any():
-            fused[chosen] = _fused(p_annotators[chosen], np.where(spoken, scores, 0.0)[chosen], p_verdict[chosen], skill)
+    is_read = np.zeros(len(scores), bool) if theta_sd is None else np.isfinite(theta_sd)
+    fused, skill = p_annotators.copy(), NO_SKILL
+    if (silent := ~spoken).any():
+        fused[silent] = _told(p_annotators[silent], np.zeros(int(silent.sum())), p_annotators[silent], 0.0, p_verdict[silent])
+    if theta_sd is not None and (read := spoken & is_read).any():
+        heard, skill = _beside_readers(p_annotators[read], theta_sd[read], scores[read])
+        rise = slope(skill.auroc, float(p_annotators[read].mean()), float(scores[read].std())) if skill.is_heard else 0.0
+        fused[read] = _told(heard, scores[read], p_annotators[read], rise, p_verdict[read])
+    if (alone := spoken & ~is_read).any():
+        skill = measure(p_annotators[alone], scores[alone])
+        heard, rise = _beside_texts(p_annotators[alone], scores[alone], skill)
+        fused[alone] = _told(heard, scores[alone], p_annotators[alone], rise, p_verdict[alone])
     return fused, skill
 
 
-def _fused(p_annotators: Floats, scores: Floats, p_verdict: Floats, skill: Skill) -> Floats:
-    """Fuse films that all have a score, or all have none, which then is 0."""
+def _beside_texts(p_annotators: Floats, scores: Floats, skill: Skill) -> tuple[Floats, float]:
+    """Films that nobody read: log-odds added up; and how much they rise for each unit of the score."""
+    if not skill.is_heard:
+        return p_annotators, 0.0
     mean = float(p_annotators.mean())
-    centred = scores - scores.mean()
-    evidence = _logit(p_annotators) - float(_logit(np.array([mean]))[0])
-    speaks = skill.is_heard and bool(np.ptp(scores))
-    rise, weight = (slope(skill.auroc, mean, float(centred.std())), 1.5 - skill.auroc) if speaks else (0.0, 1.0)
-    odds = rise * centred + weight * evidence
+    rise = slope(skill.auroc, mean, float(scores.std()))
+    return _with_mean(rise * (scores - scores.mean()) + (1.5 - skill.auroc) * _logit(p_annotators), mean), rise
+
+
+def _beside_readers(p_annotators: Floats, theta_sd: Floats, scores: Floats) -> tuple[Floats, Skill]:
+    """Films that radiologists read."""
+    if not np.ptp(scores) > 0:
+        return p_annotators, NO_SKILL
+    made, auroc, error, is_heard = plainness.fused(p_annotators, theta_sd, scores)
+    return (made, Skill(auroc, error, min(auroc, MAX_AUROC))) if is_heard else (p_annotators, Skill(auroc, error, 0.5))
+
+
+def _told(fused: Floats, scores: Floats, p_annotators: Floats, rise: float, p_verdict: Floats) -> Floats:
+    """Fused probabilities corrected by verdicts: in their level, and in what score and annotators add."""
     decided = np.isfinite(p_verdict)
     if not decided.any():
-        return _with_mean(odds, mean) if speaks else p_annotators
-    offset = _offset(odds, mean) if 0 < mean < 1 else 0.0
-    believed = np.array([offset, rise, weight])
+        return fused
+    known = np.stack([np.ones(len(scores)), scores - scores.mean(), _centred(_logit(p_annotators))], axis=1)
     spread = np.array([_OFFSET_SD, _SLOPE_SD * max(rise, 1.0), _WEIGHT_SD])
-    known = np.stack([np.ones(len(scores)), centred, evidence], axis=1)
-    return _sigmoid(known @ _regressed(known[decided], p_verdict[decided], believed, spread))
+    odds = _logit(fused)
+    return _sigmoid(odds + known @ _regressed(odds[decided], known[decided], p_verdict[decided], spread))
 
 
-def _regressed(known: Floats, p_verdict: Floats, believed: Floats, spread: Floats) -> Floats:
-    """Coefficients of a logistic regression under a normal prior, shape (3,), by Newton's method."""
-    found = believed.copy()
+def _centred(values: Floats) -> Floats:
+    return np.asarray(values - values.mean())
+
+
+def _regressed(odds: Floats, known: Floats, p_verdict: Floats, spread: Floats) -> Floats:
+    """What a logistic regression beside given log-odds adds for each column, under a normal prior around 0, shape (3,); Newton's method."""
+    found = np.zeros(known.shape[1])
     for _ in range(_NEWTON):
-        p = _sigmoid(known @ found)
-        gradient = known.T @ (p - p_verdict) + (found - believed) / spread**2
+        p = _sigmoid(odds + known @ found)
+        gradient = known.T @ (p - p_verdict) + found / spread**2
         step = np.linalg.solve((known.T * (p * (1 - p))) @ known + np.diag(spread**-2), gradient)
         found = found - step * min(1.0, 1.0 / float(np.abs(step).max() + 1e-12))
         if np.abs(step).max() < 1e-10:

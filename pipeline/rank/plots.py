@@ -8,7 +8,7 @@ import pandas as pd
 
 
 def issues(ranked: pd.DataFrame) -> bytes:
-    """PNG: issues a finding by the side of the given label, beside the spread of the quality score of all cells.
+    """PNG: issues a finding by the side of the given label, the spread of the quality score, and how many wrong labels reading finds.
 
     Args:
         ranked: finding, given, is_label_issue, label_quality_score.
@@ -19,17 +19,23 @@ def issues(ranked: pd.DataFrame) -> bytes:
     counts = pd.crosstab(flagged["finding"], flagged["given"]).reindex(
         index=sorted(ranked["finding"].unique()), columns=[1, 0], fill_value=0
     )
-    figure = Figure(figsize=(10, 0.3 * len(counts) + 1.2), layout="constrained")
-    bars, spread = figure.subplots(1, 2)
+    figure = Figure(figsize=(13, max(0.3 * len(counts) + 1.2, 3.0)), layout="constrained")
+    bars, spread, found = figure.subplots(1, 3)
     bars.barh(list(counts.index), counts[1].tolist(), color="#c0392b", label="given present")
     bars.barh(list(counts.index), counts[0].tolist(), left=counts[1].tolist(), color="#2e86c1", label="given absent")
     bars.invert_yaxis()
     bars.set_xlabel("label issues")
-    bars.legend(frameon=False, fontsize="small")
+    bars.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize="small")
     spread.hist(ranked["label_quality_score"], bins=40, range=(0, 1), color="#7f8c8d")
     spread.set_yscale("log")
     spread.set_xlabel("label quality score")
     spread.set_ylabel("cells")
+    expected = 1 - ranked["label_quality_score"].sort_values().to_numpy()
+    found.plot(range(1, len(expected) + 1), expected.cumsum(), color="#c0392b", label="the most suspicious first")
+    found.plot([1, len(expected)], [expected.mean(), expected.sum()], color="#7f8c8d", ls="--", label="in random order")
+    found.set_xlabel("labels read")
+    found.set_ylabel("wrong labels expected among them")
+    found.legend(frameon=False, fontsize="small")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
     return buffer.getvalue()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ from pipeline.base.labels import LabelState
 from pipeline.rank.cells import KEY
 
 _SIDES = {0: LabelState.NEGATIVE, 1: LabelState.POSITIVE}
-_CONTEXT = ["n_findings_against", "n_films_against", "is_faint", "neighbour_p"]
+_CONTEXT = ["n_findings_against", "n_films_against", "is_faint", "neighbour_p", "report_fit"]
 _COLUMNS = [*KEY, "given_label", "given_annotator", "given", "pred_prob", "label_quality_score", *_CONTEXT]
 # Neighbours are worth a word where they are this far from the label.
 _UNLIKE = 0.75
+# So is a report that fits another film better, by this much in log-odds: 20 to 1.
+_FOREIGN = 3.0
 _RIGHT = "the label is right with probability"
 _Row = Mapping[str, Any]
 
@@ -53,8 +55,7 @@ def _records(frame: pd.DataFrame) -> Iterator[_Row]:
 
 def explain(cell: _Row, said: Iterable[_Row]) -> str:
     """The sentence for one suspected label; `said` are the annotations of its film and finding."""
-    others = [row for row in said if row["annotator"] != cell["given_annotator"]]
-    clauses = [_opinion(row) for row in others]
+    clauses = _opinions([row for row in said if row["annotator"] != cell["given_annotator"]])
     if not _is_null(cell["pred_prob"]):
         clauses.append(f"the model's probability is {cell['pred_prob']:.2f}")
     clauses += _surroundings(cell)
@@ -69,6 +70,8 @@ def _surroundings(cell: _Row) -> Iterator[str]:
         yield f"{cell['n_films_against']:.0f} films that show the same are labelled the other way"
     if cell["given"] == 1 and cell["is_faint"] == 1:
         yield "the report only hedges it or calls it borderline or minimal"
+    if cell["report_fit"] < -_FOREIGN:
+        yield f"its whole report is {np.exp(-cell['report_fit']):.0f} times likelier to belong to another film"
     if abs(cell["given"] - cell["neighbour_p"]) > _UNLIKE:
         yield f"it is expected in {cell['neighbour_p']:.0%} of the films that look most alike"
 
@@ -79,12 +82,24 @@ def _given(cell: _Row) -> str:
     return f"given {cell['given_label']}{read_as} by {cell['given_annotator']}"
 
 
-def _opinion(row: _Row) -> str:
-    if row["state"] == LabelState.UNMENTIONED:
-        return f"{row['annotator']} finds no mention"
-    if _is_null(row["evidence"]):
-        return f"{row['annotator']} says {row['state']}"
-    return f'the report says "{row["evidence"]}" ({row["state"]} by {row["annotator"]})'
+def _opinions(others: Sequence[_Row]) -> list[str]:
+    """What each annotator says; those that say the same without quoting anything are named together."""
+    clauses: dict[object, list[str]] = {}
+    for row in others:
+        words = row["evidence"]
+        key = row["state"] if _is_null(words) or row["state"] == LabelState.UNMENTIONED else (row["state"], words)
+        clauses.setdefault(key, []).append(row["annotator"])
+    return [_opinion(key, names) for key, names in clauses.items()]
+
+
+def _opinion(said: object, names: list[str]) -> str:
+    who, many = ", ".join(names), len(names) > 1
+    if isinstance(said, tuple):
+        state, words = said
+        return f'the report says "{words}" ({state} by {who})'
+    if said == LabelState.UNMENTIONED:
+        return f"{who} {'find' if many else 'finds'} no mention"
+    return f"{who} {'say' if many else 'says'} {said}"
 
 
 def _quality(cell: _Row) -> str:

@@ -1,7 +1,7 @@
 """Does cleaning help? Train on given and on cleaned labels with the same seeds, score both against the same held-out truth.
 
 `films` gathers films and targets, `truth` what is scored against, `arms` trains, `metrics` and `bootstrap` measure, `scores` makes the
-table, `plots` draws, `verdict` says it in words. Networks live in `models`.
+table, `certificate` and `verdict` say it in words, `plots` draws. Networks live in `models`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def run(home: Home, settings: Settings) -> StageResult:
     """
     from models import devices
     from models.films import load_films
-    from pipeline.validate import arms, films, plots, scores, truth, verdict
+    from pipeline.validate import arms, certificate, films, plots, scores, truth, verdict
 
     cast = films.read(home, settings)
     settings = devices.settle(settings)
@@ -31,12 +31,16 @@ def run(home: Home, settings: Settings) -> StageResult:
     counts: dict[str, int | float | str] = {"device": device, "model": settings.predict.model, **cast.counts()}
     if problem := cast.problem(settings.predict.min_positives):
         home.write("scores", tables.empty("scores"))
-        return StageResult({**counts, "verdict": verdict.NOT_ESTIMABLE}, (problem,))
+        return StageResult({**counts, "verdict": certificate.NOT_ESTIMABLE}, (problem,))
     pixels = load_films(home, cast.image_ids, settings.predict.size_px)
-    answers = arms.train_both(home.work / "validate", pixels, home.table_digest("images"), cast, settings)
+    answers = arms.train(home.work / "validate", pixels, home.table_digest("images"), cast, settings)
     known = truth.read(home, cast)
     made = scores.score(cast, answers, known, settings)
     home.write("scores", scores.table(made))
-    pictures = {"validate_auroc": plots.auroc(made), "validate_reliability": plots.reliability(cast, answers, known)}
+    pictures = {
+        "validate_gain": plots.gain(made),
+        "validate_auroc": plots.auroc(made),
+        "validate_reliability": plots.reliability(cast, answers, known),
+    }
     counts |= {"trainings_resumed": answers.n_resumed, **known.counts(), **verdict.counts(made)}
     return StageResult(counts, (*cast.warnings(), *known.warnings(), *verdict.warnings(made)), pictures)

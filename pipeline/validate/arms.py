@@ -1,4 +1,4 @@
-"""The trainings: the same network, seeds and films, once with given and once with cleaned targets. Finished ones are stored."""
+"""The trainings: the same network, seeds and films, once with the targets of each arm. Finished ones are stored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pipeline.base import provenance
 from pipeline.base.settings import Settings
-from pipeline.validate.films import ARMS, Array, Cast
+from pipeline.validate.films import Array, Cast
 
 if TYPE_CHECKING:
     from models.experiments import Parts
@@ -31,8 +31,8 @@ class Answers:
     n_resumed: int
 
 
-def train_both(folder: Path, films: Films, source: str | None, cast: Cast, settings: Settings) -> Answers:
-    """Train `validate.seeds` times on each set of labels and judge the test films.
+def train(folder: Path, films: Films, source: str | None, cast: Cast, settings: Settings) -> Answers:
+    """Train `validate.seeds` times on the targets of each arm of `cast` and judge the test films.
 
     Args:
         folder: where finished trainings are kept.
@@ -46,7 +46,7 @@ def train_both(folder: Path, films: Films, source: str | None, cast: Cast, setti
 
     parts, n_seeds = arm_parts(cast, settings.seed), settings.validate_.seeds
     jobs, keys = [], []
-    for seed, arm in product(range(n_seeds), ARMS):
+    for seed, arm in product(range(n_seeds), cast.targets):
         recipe = arm_recipe(settings, seed)
         keys.append(arm_key(source, cast, settings, recipe, parts, arm))
         what = f"validate on {arm} labels, training {seed + 1} of {n_seeds}"
@@ -55,13 +55,15 @@ def train_both(folder: Path, films: Films, source: str | None, cast: Cast, setti
     found = run_all(jobs, side_by_side, "validate")
     forget_others(folder, keys)
     probs = np.stack([arrays["probs"].astype(np.float64) for arrays, _ in found])
-    return Answers({arm: probs[place :: len(ARMS)] for place, arm in enumerate(ARMS)}, sum(was_stored for _, was_stored in found))
+    return Answers(
+        {arm: probs[place :: len(cast.targets)] for place, arm in enumerate(cast.targets)}, sum(was_stored for _, was_stored in found)
+    )
 
 
 def arm_parts(cast: Cast, seed: int) -> Parts:
-    """Who trains, calibrates and is judged, the same for both arms: train, validate and test split.
+    """Who trains, calibrates and is judged, the same for all arms: train, validate and test split.
 
-    Where the validate split is too small, patients held out of the train split calibrate, spread by their given labels.
+    Where the validate split is too small, patients held out of the train split calibrate, spread by the targets of the first arm.
     """
     from models.experiments import Parts
     from models.folds import hold_out
@@ -69,7 +71,7 @@ def arm_parts(cast: Cast, seed: int) -> Parts:
     train, calibrate = cast.splits == "train", cast.splits == "validate"
     if not cast.has_validate:
         inside = np.flatnonzero(train)
-        chosen = hold_out(cast.group_ids[inside].tolist(), cast.targets["given"][inside], CALIBRATE_SHARE, seed)
+        chosen = hold_out(cast.group_ids[inside].tolist(), next(iter(cast.targets.values()))[inside], CALIBRATE_SHARE, seed)
         calibrate = np.zeros(len(train), np.bool_)
         calibrate[inside[chosen]] = True
         train = train & ~calibrate
@@ -77,7 +79,7 @@ def arm_parts(cast: Cast, seed: int) -> Parts:
 
 
 def arm_recipe(settings: Settings, seed: int) -> Recipe:
-    """One training; both arms share it, seed included."""
+    """One training; all arms share it, seed included."""
     from models.training import Recipe
 
     chosen = settings.predict

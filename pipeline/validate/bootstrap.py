@@ -1,4 +1,9 @@
-"""Resamples of whole patients, the same for every model and finding, so that differences are paired (Field and Welsh 2007)."""
+"""Resamples of whole patients, the same for every model and finding, so that differences are paired (Field and Welsh 2007).
+
+And the chance of training: another seed would have given another network. Scores are means over a few seeds, too few to resample, so
+each resample is moved by a draw of Student's t times the standard error of that mean over seeds. Both sources of chance together are
+what a difference has to exceed (Bouthillier et al. 2021, "Accounting for Variance in Machine Learning Benchmarks").
+"""
 
 from __future__ import annotations
 
@@ -34,6 +39,22 @@ def draws(metric: Metric, truth: Array, prob: Array, counts: npt.NDArray[np.int1
     step = max(1, _CELLS_AT_ONCE // max(1, len(truth)))
     parts = [metric(truth, prob, counts[start : start + step].astype(np.float64)) for start in range(0, len(counts), step)]
     return np.concatenate(parts)
+
+
+def seed_noise(n_seeds: int, n_draws: int, rng: np.random.Generator) -> Array:
+    """What a mean over seeds may be off by, in standard deviations between seeds, (n_draws,); 0 where one seed tells nothing of it."""
+    return rng.standard_t(n_seeds - 1, n_draws) / np.sqrt(n_seeds) if n_seeds > 1 else np.zeros(n_draws)
+
+
+def with_seeds(values: Array, per_seed: Array, noise: Array) -> Array:
+    """Resampled means over seeds, moved by the chance of training.
+
+    Args:
+        values: (draws,) of the mean over seeds.
+        per_seed: (seeds,) the score of each, all films counted once.
+        noise: (draws,) of `seed_noise`; the same for all scores, so that they stay paired.
+    """
+    return values + noise * (per_seed.std(ddof=1) if len(per_seed) > 1 else 0.0)
 
 
 def interval(values: Array) -> tuple[float, float] | None:

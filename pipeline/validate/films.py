@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow as pa
 
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
+from pipeline.base.targets import equivalent_counts
 
 Array = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.bool_]
@@ -87,18 +89,30 @@ class Cast:
 
 
 def read(home: Home, settings: Settings) -> Cast:
-    """Read the view `curated`, and choose the findings that can be trained on under both label sets."""
+    """Read the view `curated`, with both sets of targets."""
+    cells = home.sql("SELECT image_id, finding, given_target AS given, cleaned_target AS cleaned FROM curated ORDER BY image_id, finding")
+    return cast(home, settings, cells, ARMS)
+
+
+def cast(home: Home, settings: Settings, cells: pa.Table, arms: Sequence[str]) -> Cast:
+    """The films of `curated`, and the findings that can be trained on under the targets of every arm.
+
+    Args:
+        home: with `curated`.
+        settings: `predict.min_positives`.
+        cells: image_id, finding, and one column of targets an arm.
+        arms: names of these columns.
+    """
     films = home.sql(
         "SELECT image_id, any_value(group_id) AS group_id, any_value(split) AS split, any_value(patient_sex) AS sex, "
         "any_value(patient_age_years) AS age, any_value(view_position) AS view FROM curated GROUP BY image_id ORDER BY image_id"
     )
-    cells = home.sql("SELECT image_id, finding, given_target AS given, cleaned_target AS cleaned FROM curated ORDER BY image_id, finding")
     image_ids: list[str] = films["image_id"].to_pylist()
     findings = sorted(set(cells["finding"].to_pylist()))
-    targets = {arm: pivot(image_ids, findings, cells, arm) for arm in ARMS}
+    targets = {arm: pivot(image_ids, findings, cells, arm) for arm in arms}
     splits = _text(films["split"], "")
     train = splits == "train"
-    is_trained = np.logical_and.reduce([enough(targets[arm][train], settings.predict.min_positives) for arm in ARMS])
+    is_trained = np.logical_and.reduce([enough(targets[arm][train], settings.predict.min_positives) for arm in arms])
     chosen = {name: bool(is_one) for name, is_one in zip(findings, is_trained, strict=True)}
     return Cast(
         image_ids,
@@ -126,8 +140,8 @@ def pivot(image_ids: list[str], findings: list[str], cells: pa.Table, column: st
 
 
 def enough(targets: Array, least: int) -> Rows:
-    """Which columns have at least `least` positive (above 0.5) and `least` negative (below 0.5) films."""
-    return np.asarray(((targets > 0.5).sum(0) >= least) & ((targets < 0.5).sum(0) >= least), np.bool_)
+    """Which columns have at least `least` positive and `least` negative films (`targets.equivalent_counts`)."""
+    return np.asarray((equivalent_counts(targets) >= least).all(0), np.bool_)
 
 
 def age_bands(ages: list[int | None]) -> npt.NDArray[np.str_]:

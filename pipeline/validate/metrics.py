@@ -1,7 +1,8 @@
 """Scores as pure functions of truth, probability and weights, for many weightings at once. Which films and weights: `bootstrap`.
 
-Every function takes truth (n,) of 0 and 1, probability (n,) and weights (draws, n) >= 0, and answers (draws,), NaN where the score
-does not exist: no positive or no negative film has weight. With weights of 1 they equal scikit-learn's.
+Every function takes truth (n,) of 0 and 1, or between where it is known by a probability, probability (n,) and weights (draws, n) >= 0,
+and answers (draws,), NaN where the score does not exist: no positive or no negative film has weight. With weights of 1 they equal
+scikit-learn's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Two pictures of the scores: AUROC with intervals, given beside cleaned, and how honest the probabilities are."""
+"""Pictures of the scores: the gain of cleaning, AUROC given beside cleaned, and how honest the probabilities are."""
 
 from __future__ import annotations
 
@@ -8,16 +8,42 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.validate.arms import Answers
+from pipeline.validate.certificate import BETTER, NO_GAIN, WORSE
 from pipeline.validate.films import ARMS, Array, Cast
 from pipeline.validate.metrics import N_BINS, bins
-from pipeline.validate.scores import ALL, MACRO, Score
+from pipeline.validate.scores import ALL, GAIN, MACRO, Score
 from pipeline.validate.truth import Truth
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = {"given": "#b5651d", "cleaned": "#1f5fa8"}
+CERTIFIED = {BETTER: "#2a7f3f", NO_GAIN: "#7f8c8d", WORSE: "#c0392b"}
 MIN_FILMS_IN_A_BIN = 5
+
+
+def gain(made: list[Score]) -> bytes:
+    """PNG: what cleaning changed in AUROC, finding by finding, with its 95 % interval, in the colour of what it may be called."""
+    rows = [row for row in made if (row.metric, row.subgroup, row.trained_on) == ("auroc", ALL, GAIN) and row.certificate is not None]
+    rows.sort(key=lambda row: (row.finding == MACRO, -(row.estimate or 0.0)))
+    figure = _figure(7.5, 1.6 + 0.36 * len(rows))
+    axes = figure.add_subplot()
+    axes.axvline(0, color="0.4", linewidth=1)
+    for height, row in enumerate(reversed(rows)):
+        colour, is_macro = CERTIFIED[str(row.certificate)], row.finding == MACRO
+        axes.plot(_numbers([row.ci_low, row.ci_high]), [height, height], color=colour, linewidth=3 if is_macro else 1.6)
+        axes.plot(_numbers([row.estimate]), [height], "D" if is_macro else "o", color=colour)
+    for word in sorted({str(row.certificate) for row in rows}, key=list(CERTIFIED).index):
+        axes.plot([], [], "o-", color=CERTIFIED[word], label=word)
+    axes.set_yticks(range(len(rows)), [f"{row.finding} ({row.n_positive} / {row.n_negative})" for row in reversed(rows)])
+    truths, n_seeds = ", ".join(sorted({row.truth for row in rows})), rows[0].n_seeds if rows else 0
+    axes.set_xlabel(
+        f"AUROC, cleaned less given; 95 % interval over patients and trainings\n({n_seeds} trainings each; truth: {truths or 'none'})"
+    )
+    axes.grid(axis="x", color="0.9")
+    if rows:
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
+    return _png(figure)
 
 
 def auroc(made: list[Score]) -> bytes:

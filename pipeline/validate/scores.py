@@ -1,7 +1,8 @@
-"""The table `scores`: each metric, finding and subgroup, for both trainings and their difference, on the same resamples."""
+"""Scores of trainings: each metric, finding and subgroup, for every arm and the differences between arms, on the same resamples."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,15 +11,20 @@ import pyarrow as pa
 
 from pipeline.base import tables
 from pipeline.base.settings import Settings
+from pipeline.base.targets import equivalent_counts
 from pipeline.validate.arms import Answers
-from pipeline.validate.bootstrap import draws, interval, resamples
-from pipeline.validate.films import ARMS, Array, Cast
+from pipeline.validate.bootstrap import draws, interval, resamples, seed_noise, with_seeds
+from pipeline.validate.certificate import NOT_ESTIMABLE, decide
+from pipeline.validate.films import Array, Cast
 from pipeline.validate.metrics import METRICS, Metric
 from pipeline.validate.truth import Truth
 
 MIN_FILMS_OF_A_KIND = 5
 GAIN, MACRO, ALL = "gain", "macro", "all"
-_BOOTSTRAP_STREAM = 7
+# Name of a difference -> (arm, arm it is held against).
+Contrasts = Mapping[str, tuple[str, str]]
+CLEANING: Contrasts = {GAIN: ("cleaned", "given")}
+_BOOTSTRAP_STREAM, _SEED_STREAM = 7, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +43,24 @@ class Score:
     n_negative: int
     truth: str
     n_seeds: int
+    certificate: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """A metric of one finding in one subgroup: means over seeds, per arm; the estimate is NaN where there are too few films."""
+    """A metric of one finding in one subgroup, by arm or difference; NaN where there are too few films.
 
-    estimate: dict[str, float]
+    Attributes:
+        per_seed: (seeds,) scores with every film counted once.
+        draws: (draws,) means over seeds in each resample of patients.
+    """
+
+    per_seed: dict[str, Array]
     draws: dict[str, Array]
+
+    def estimate(self, kind: str) -> float:
+        """Mean over seeds."""
+        return float(self.per_seed[kind].mean())
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +70,36 @@ class _Slice:
     rows: npt.NDArray[np.bool_]
 
 
-def score(cast: Cast, answers: Answers, truth: Truth, settings: Settings) -> list[Score]:
-    """Every row of the table.
+@dataclass(frozen=True, slots=True)
+class _Chance:
+    """Resamples of patients, (draws, test films), and the chance of training, (draws,)."""
+
+    counts: npt.NDArray[np.int16]
+    noise: Array
+
+
+def score(cast: Cast, answers: Answers, truth: Truth, settings: Settings, contrasts: Contrasts = CLEANING) -> list[Score]:
+    """Every row of the table: each arm of `answers`, then each contrast, as `trained_on`.
 
     Args:
         cast: films, subgroups and findings.
         answers: probabilities for the test films.
         truth: of the test films.
         settings: seed and number of resamples.
+        contrasts: differences wanted.
     """
-    rng = np.random.default_rng([settings.seed, _BOOTSTRAP_STREAM])
-    counts = resamples(cast.group_ids[cast.test], settings.validate_.bootstrap, rng)
+    n_draws, n_seeds = settings.validate_.bootstrap, len(next(iter(answers.probs.values())))
+    counts = resamples(cast.group_ids[cast.test], n_draws, np.random.default_rng([settings.seed, _BOOTSTRAP_STREAM]))
+    chance = _Chance(counts, seed_noise(n_seeds, n_draws, np.random.default_rng([settings.seed, _SEED_STREAM])))
     made: list[Score] = []
     for part in slices(cast):
         for name, metric in METRICS.items():
-            measured = [_measure(metric, column, part.rows, answers, truth, counts) for column in range(len(cast.findings))]
+            measured = [_measure(metric, column, part.rows, answers, truth, counts, contrasts) for column in range(len(cast.findings))]
             for column, finding in enumerate(cast.findings):
-                made += _rows(measured[column], finding, name, part, truth, [column], answers)
-            estimable = [column for column, one in enumerate(measured) if np.isfinite(one.estimate[ARMS[0]])]
-            macro = _macro([measured[column] for column in estimable], len(counts))
-            made += _rows(macro, MACRO, name, part, truth, estimable or list(range(len(cast.findings))), answers)
+                made += _rows(measured[column], finding, name, part, truth, [column], chance, contrasts)
+            estimable = [column for column, one in enumerate(measured) if np.isfinite(one.estimate(next(iter(answers.probs))))]
+            macro = _macro([measured[column] for column in estimable], measured[0])
+            made += _rows(macro, MACRO, name, part, truth, estimable or list(range(len(cast.findings))), chance, contrasts)
     return made
 
 
@@ -94,58 +120,70 @@ def table(made: list[Score]) -> pa.Table:
 
 
 def _measure(
-    metric: Metric, column: int, rows: npt.NDArray[np.bool_], answers: Answers, truth: Truth, counts: npt.NDArray[np.int16]
+    metric: Metric,
+    column: int,
+    rows: npt.NDArray[np.bool_],
+    answers: Answers,
+    truth: Truth,
+    counts: npt.NDArray[np.int16],
+    contrasts: Contrasts,
 ) -> _Measured:
     scored = rows & np.isfinite(truth.values[:, column])
     values = truth.values[scored, column]
-    n_positive = int(values.sum())
-    if min(n_positive, len(values) - n_positive) < MIN_FILMS_OF_A_KIND:
-        return _nothing(len(counts))
-    once, resampled = np.ones((1, len(values)), np.int16), counts[:, scored]
-    estimates, drawn = {}, {}
-    for arm in ARMS:
-        probs = [seed[scored, column] for seed in answers.probs[arm]]
-        estimates[arm] = float(np.mean([draws(metric, values, prob, once)[0] for prob in probs]))
-        drawn[arm] = np.mean([draws(metric, values, prob, resampled) for prob in probs], axis=0)
-    return _with_gain(estimates, drawn)
+    is_estimable = bool((equivalent_counts(values[:, None]) >= MIN_FILMS_OF_A_KIND).all())
+    per_seed, drawn = {}, {}
+    for arm, probs in answers.probs.items():
+        if not is_estimable:
+            per_seed[arm], drawn[arm] = np.full(len(probs), np.nan), np.full(len(counts), np.nan)
+            continue
+        once, resampled = np.ones((1, len(values)), np.int16), counts[:, scored]
+        columns = [seed[scored, column] for seed in probs]
+        per_seed[arm] = np.array([draws(metric, values, prob, once)[0] for prob in columns])
+        drawn[arm] = np.mean([draws(metric, values, prob, resampled) for prob in columns], axis=0)
+    for name, (arm, base) in contrasts.items():
+        per_seed[name], drawn[name] = per_seed[arm] - per_seed[base], drawn[arm] - drawn[base]
+    return _Measured(per_seed, drawn)
 
 
-def _with_gain(estimate: dict[str, float], drawn: dict[str, Array]) -> _Measured:
-    given, cleaned = ARMS
-    return _Measured({**estimate, GAIN: estimate[cleaned] - estimate[given]}, {**drawn, GAIN: drawn[cleaned] - drawn[given]})
-
-
-def _nothing(n_draws: int) -> _Measured:
-    kinds = (*ARMS, GAIN)
-    return _Measured(dict.fromkeys(kinds, np.nan), dict.fromkeys(kinds, np.full(n_draws, np.nan)))
-
-
-def _macro(measured: list[_Measured], n_draws: int) -> _Measured:
-    """Mean over the findings that can be estimated."""
+def _macro(measured: list[_Measured], unestimated: _Measured) -> _Measured:
+    """Mean over the findings that can be estimated; `unestimated` where none can."""
     if not measured:
-        return _nothing(n_draws)
-    estimate = {kind: float(np.mean([one.estimate[kind] for one in measured])) for kind in (*ARMS, GAIN)}
-    drawn = {kind: estimate[kind] + _mean_deviation(measured, kind) for kind in (*ARMS, GAIN)}
-    return _Measured(estimate, drawn)
+        return unestimated
+    per_seed = {kind: np.mean([one.per_seed[kind] for one in measured], axis=0) for kind in measured[0].per_seed}
+    return _Measured(per_seed, {kind: per_seed[kind].mean() + _mean_deviation(measured, kind) for kind in per_seed})
 
 
 def _mean_deviation(measured: list[_Measured], kind: str) -> Array:
     # Deviations, so that a resample without a rare finding does not move the mean by that finding's level.
-    deviations = np.array([one.draws[kind] - one.estimate[kind] for one in measured])
+    deviations = np.array([one.draws[kind] - one.estimate(kind) for one in measured])
     known = np.isfinite(deviations)
     total = np.where(known, deviations, 0.0).sum(0)
     mean: Array = np.divide(total, known.sum(0), out=np.full(deviations.shape[1], np.nan), where=known.any(0))
     return mean
 
 
-def _rows(measured: _Measured, finding: str, metric: str, part: _Slice, truth: Truth, columns: list[int], answers: Answers) -> list[Score]:
+def _rows(
+    measured: _Measured,
+    finding: str,
+    metric: str,
+    part: _Slice,
+    truth: Truth,
+    columns: list[int],
+    chance: _Chance,
+    contrasts: Contrasts,
+) -> list[Score]:
     values = truth.values[part.rows][:, columns]
-    n_positive, n_negative = int((values == 1).sum()), int((values == 0).sum())
+    n_positive, n_cells = round(float(np.nansum(values))), int(np.isfinite(values).sum())
+    support = n_positive, n_cells - n_positive, truth.name(columns, part.rows)
     found = []
-    for kind in (*ARMS, GAIN):
-        estimate = measured.estimate[kind]
-        low, high = interval(measured.draws[kind]) or (None, None)
+    for kind, per_seed in measured.per_seed.items():
+        estimate = measured.estimate(kind)
+        ends = interval(with_seeds(measured.draws[kind], per_seed, chance.noise))
+        # A score lies between 0 and 1, a difference of two between -1 and 1.
+        least = -1.0 if kind in contrasts else 0.0
+        low, high = (None, None) if ends is None else (max(ends[0], least), min(ends[1], 1.0))
         number = estimate if np.isfinite(estimate) else None
-        source, n_seeds = truth.name(columns, part.rows), len(answers.probs[ARMS[0]])
-        found.append(Score(kind, finding, metric, part.subgroup, part.value, number, low, high, n_positive, n_negative, source, n_seeds))
+        word = decide(low, high, metric) if kind in contrasts else NOT_ESTIMABLE
+        certificate = None if word == NOT_ESTIMABLE else word
+        found.append(Score(kind, finding, metric, part.subgroup, part.value, number, low, high, *support, len(per_seed), certificate))
     return found

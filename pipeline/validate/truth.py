@@ -1,4 +1,8 @@
-"""What the models are scored against: a verdict, else what readers said, else a sure posterior. One answer for both trainings."""
+"""What the models are scored against: a verdict, else what readers said, else the posterior. One answer for all trainings.
+
+A posterior counts a film as present by its probability and as absent by the rest, so that a film nobody is sure of speaks as little as it
+should, and none has to be thrown away. A score against it is nearer to chance than one against the truth, by as much for each training.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,6 @@ from pipeline.validate.films import Array, Cast, pivot
 NOBODY, VERDICTS, READERS, POSTERIOR = 0, 1, 2, 3
 NAMES = {VERDICTS: "verdicts", READERS: "readers", POSTERIOR: "posterior"}
 MIXED = "mixed"
-SURE_NEGATIVE, SURE_POSITIVE = 0.2, 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class Truth:
     """Truth of the test films.
 
     Attributes:
-        values: (test films, findings) 0 or 1, NaN where nobody knows.
+        values: (test films, findings) 0 or 1, a posterior between, NaN where nobody knows.
         source: (test films, findings) NOBODY, VERDICTS, READERS or POSTERIOR.
     """
 
@@ -47,7 +50,7 @@ class Truth:
             return ()
         return (
             f"{n_posterior} of {n_scored} scored cells have no verdict and no reader: their truth is the posterior of the labels "
-            f"themselves (at most {SURE_NEGATIVE} or at least {SURE_POSITIVE}); scores on them show agreement with labels",
+            "themselves; scores on them show agreement with labels",
         )
 
 
@@ -85,8 +88,7 @@ def decide(verdict: Array, is_judged: npt.NDArray[np.bool_], readers: Array, pos
         posterior: probability that the finding is present.
     """
     by_readers = np.where(readers > 0.5, 1.0, np.where(readers < 0.5, 0.0, np.nan))
-    by_posterior = np.where(posterior >= SURE_POSITIVE, 1.0, np.where(posterior <= SURE_NEGATIVE, 0.0, np.nan))
-    asked = [is_judged, np.isfinite(readers), np.isfinite(by_posterior)]
-    values = np.select(asked, [verdict, by_readers, by_posterior], np.nan)
+    asked = [is_judged, np.isfinite(readers), np.isfinite(posterior)]
+    values = np.select(asked, [verdict, by_readers, posterior], np.nan)
     source = np.where(np.isfinite(values), np.select(asked, [VERDICTS, READERS, POSTERIOR], NOBODY), NOBODY)
     return Truth(values, source.astype(np.int8))

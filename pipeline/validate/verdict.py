@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
+from pipeline.validate.certificate import BETTER, NOT_ESTIMABLE, WORDS
 from pipeline.validate.scores import ALL, GAIN, MACRO, Score
-
-NO_GAIN, BETTER, WORSE, NOT_ESTIMABLE = "no measurable gain", "gain", "harm", "not estimable"
-
-
-def decide(low: float | None, high: float | None) -> str:
-    """The word for a gain in AUROC with this 95 % interval."""
-    if low is None or high is None:
-        return NOT_ESTIMABLE
-    return BETTER if low > 0 else WORSE if high < 0 else NO_GAIN
 
 
 def counts(made: list[Score]) -> dict[str, int | float | str]:
@@ -26,19 +18,25 @@ def counts(made: list[Score]) -> dict[str, int | float | str]:
         "gain_auroc_macro_high": gain.ci_high,
     }
     known = {name: round(value, 4) for name, value in numbers.items() if value is not None}
-    return {"cells_scored": gain.n_positive + gain.n_negative, **known, "verdict": decide(gain.ci_low, gain.ci_high)}
+    words = [row.certificate for row in made if (row.trained_on, row.metric, row.subgroup) == (GAIN, "auroc", ALL) and row.finding != MACRO]
+    by_finding = {f"findings_with_{word.replace(' ', '_')}": words.count(word) for word in WORDS}
+    return {"cells_scored": gain.n_positive + gain.n_negative, **known, "verdict": gain.certificate or NOT_ESTIMABLE, **by_finding}
 
 
 def warnings(made: list[Score]) -> tuple[str, ...]:
     """The verdict where it is not a gain, and findings without a score."""
     gain = next(row for row in made if _is_headline(row) and row.trained_on == GAIN)
-    word = decide(gain.ci_low, gain.ci_high)
+    word = gain.certificate or NOT_ESTIMABLE
     found = []
     if word == NOT_ESTIMABLE:
         found.append("the gain of cleaning cannot be estimated: too few positive or negative films with a known truth in the test split")
     elif word != BETTER:
         ends = f"{gain.estimate:+.3f} macro AUROC, 95 % interval {gain.ci_low:+.3f} to {gain.ci_high:+.3f}"
         found.append(f"{word} from cleaning: {ends}, {gain.n_positive} positive cells")
+    if gain.n_seeds == 1:
+        found.append(
+            "one training on each set of labels: intervals hold for other patients, not for other seeds; set validate.seeds higher"
+        )
     unscored = sorted({row.finding for row in made if row.subgroup == ALL and row.estimate is None and row.finding != MACRO})
     if unscored:
         found.append(f"not estimable in the test split: {', '.join(unscored)}")

@@ -18,6 +18,7 @@ TEMPLATE = Path(__file__).with_name("card_template.md")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _ACTIONS = {"exclude": "excluded", "duplicate": "duplicate file", "skip": "not a film"}
 _STATES = tuple(state.lower() for state in STATE_VALUES)
+_WORDS = (*STATE_VALUES, "UNCERTAIN, weak")
 
 
 def render(facts: dict[str, Rows], settings: Settings, table_rows: dict[str, int], release_id: str) -> str:
@@ -126,10 +127,10 @@ def _annotators(facts: dict[str, Rows]) -> dict[str, str]:
     who = [(f"`{row['annotator']}`", row["films"], row["findings"], row["stated"]) for row in facts["annotators"]]
     cells = {(row["finding"], row["annotator"], row["state"]): row for row in facts["meanings"] if row["n"]}
     pairs = sorted({(finding, name) for finding, name, state in cells if state != "UNMENTIONED"})
-    meanings = [(finding, f"`{name}`", *(_meaning(cells.get((finding, name, s))) for s in STATE_VALUES)) for finding, name in pairs]
+    meanings = [(finding, f"`{name}`", *(_meaning(cells.get((finding, name, word))) for word in _WORDS)) for finding, name in pairs]
     return {
         "annotators": table(("annotator", "films", "findings", "labels stated"), who),
-        "meanings": table(("finding", "annotator", *STATE_VALUES), meanings),
+        "meanings": table(("finding", "annotator", *_WORDS), meanings),
     }
 
 

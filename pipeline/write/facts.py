@@ -65,7 +65,9 @@ QUERIES: dict[str, str] = {
         SELECT annotator, count(DISTINCT image_id) AS films, count(DISTINCT finding) AS findings,
                count(*) FILTER (WHERE state <> 'UNMENTIONED') AS stated
         FROM annotations GROUP BY 1 ORDER BY 1""",
-    "meanings": "SELECT finding, annotator, state, n, p_present FROM annotator_states ORDER BY finding, annotator, state",
+    "meanings": """
+        SELECT finding, annotator, CASE WHEN grade = 'weak' THEN 'UNCERTAIN, weak' ELSE state END AS state, n, p_present
+        FROM annotator_states ORDER BY ALL""",
     "scores": """
         SELECT finding, metric, trained_on, estimate, ci_low, ci_high, n_positive, n_negative, truth, n_seeds
         FROM scores WHERE subgroup = 'all' ORDER BY metric, finding, trained_on""",
@@ -75,7 +77,7 @@ QUERIES: dict[str, str] = {
 }
 NEEDS = (
     "files", "instances", "reports", "decodings", "images", "exclusions", "groups", "mentions", "annotations", "labels", "annotator_states",
-    "pred_probs", "label_issues", "verdicts", "splits", "split_checks", "scores",
+    "agreement", "reliability", "pred_probs", "label_issues", "verdicts", "splits", "split_checks", "scores",
 )  # fmt: skip
 
 

@@ -21,8 +21,8 @@ from pipeline.base.storage import Home, atomic_bytes, copy_parquet, disk_errors
 from pipeline.write import card, croissant, facts, plots
 
 TABLES = (
-    "labels", "annotations", "annotator_states", "mentions", "pred_probs", "label_issues", "verdicts", "groups", "splits", "split_checks",
-    "exclusions", "scores",
+    "labels", "annotations", "annotator_states", "agreement", "reliability", "mentions", "pred_probs", "label_issues", "verdicts", "groups",
+    "splits", "split_checks", "exclusions", "scores",
 )  # fmt: skip
 CHECKSUMS = "SHA256SUMS"
 _BUILDING = ".building"

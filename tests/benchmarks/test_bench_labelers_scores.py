@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import runpy
 import subprocess
@@ -17,7 +18,8 @@ from sklearn.metrics import f1_score
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT))
 
-from benchmarks import page  # noqa: E402
+from benchmarks import page, pages  # noqa: E402
+from benchmarks.pages import labelers, noise, review, tables  # noqa: E402
 from benchmarks.reading import files, lexicon, scores, stream, systems  # noqa: E402
 
 WORKER = runpy.run_path(str(ROOT / "benchmarks" / "peers" / "labelers.py"))
@@ -150,15 +152,43 @@ def test_the_command_and_what_it_starts_are_watched() -> None:
 
 def test_the_page_tells_the_last_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def line(run: str, labeler: str) -> dict[str, Any]:
-        values = {name + end: value for name in page.COLUMNS for end, value in (("", 0.5), ("_low", 0.25), ("_high", 0.75))}
+        values = {name + end: value for name in labelers.COLUMNS for end, value in (("", 0.5), ("_low", 0.25), ("_high", 0.75))}
         return {"run": run, "labeler": labeler, "version": "1", "reports": 9, "reports_per_cpu_s": 77, **values}
 
     lines = [{"labeler": "before runs had names"}, line("2020-01-01", "old"), line("2020-01-02", "a"), line("2020-01-02", "b")]
     (tmp_path / "labelers.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
     streamed = {"run": "r", "rows": 500, "jobs": 2, "seconds": 2.0, "cpu_s": 3.0, "peak_mb": 90.0, "sum_mb": 150.0}
     (tmp_path / "labelers_stream.jsonl").write_text(json.dumps(streamed) + "\n")
-    monkeypatch.setattr(page, "RESULTS", tmp_path)
-    told = page.labelers()
+    monkeypatch.setattr(pages, "RESULTS", tmp_path)
+    told = labelers.text()
     assert "old" not in told
     assert "| b 1 | 0.500 [0.250, 0.750] |" in told
     assert "| 500 | 2 | 2.0 | 3.0 | 250 | 90 | 150 |" in told
+
+
+@pytest.mark.parametrize("part", page.PARTS)
+def test_every_part_of_a_page_is_that_of_the_last_run(part: str) -> None:
+    module = importlib.import_module(f"benchmarks.pages.{part}")
+    path = ROOT / "docs" / module.DOC
+    assert page.replaced(path, part, module.text()) == path.read_text(encoding="utf-8")
+
+
+def test_noise_review_and_cost_are_told_with_their_intervals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scored = {name + end: value for name in noise.SCORES for end, value in (("", 0.5), ("_low", 0.25), ("_high", 0.75))}
+    over = {"ap_u_ones_over_ours": -0.1, "ap_u_ones_over_ours_low": -0.2, "ap_u_ones_over_ours_high": 0.1}
+    line = {"run": "2020", "task": "nih_rsna", "method": "cleanlab margin", "items": 7, "version": "2", **scored, **over}
+    (tmp_path / "noise.jsonl").write_text(json.dumps(line) + "\n")
+    assert f"| cleanlab margin |{' 0.500 [0.250, 0.750] |' * len(noise.SCORES)} -0.100 [-0.200, 0.100] |" in _told(
+        noise, tmp_path, monkeypatch
+    )
+    line = {"run": "2020", "reading": "u_ones", "method": "queue", "minutes": 15.0, "draws": 3, "found": 9.4, "low": 8.0, "high": 11.0}
+    (tmp_path / "review.jsonl").write_text(json.dumps(line) + "\n")
+    assert "| queue | 9 [8, 11] |" in _told(review, tmp_path, monkeypatch)
+    line = {"run": "2020", "step": "nearest", "films": 2000, "cells": 28000, "cpu_s": 1.0, "peak_mb": 300}
+    (tmp_path / "tables.jsonl").write_text(json.dumps(line) + "\n")
+    assert "| 30 films most alike | 2,000 | 28,000 | 1.0 | 500 | 300 |" in _told(tables, tmp_path, monkeypatch)
+
+
+def _told(part: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(pages, "RESULTS", folder)
+    return str(part.text())

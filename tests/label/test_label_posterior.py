@@ -13,8 +13,8 @@ from scipy.stats import norm
 
 from pipeline.base.errors import SettingsError
 from pipeline.base.labels import STATES
-from pipeline.label import posterior, priors
-from pipeline.label.matrix import MISSING, NEGATIVE, POSITIVE, UNCERTAIN, UNMENTIONED
+from pipeline.label import posterior, priors, together
+from pipeline.label.matrix import MISSING, NEGATIVE, POSITIVE, UNCERTAIN, UNMENTIONED, WEAK, LabelMatrix
 
 PREVALENCE = 0.25
 # P(report's state | what its author perceived): POSITIVE, NEGATIVE, UNCERTAIN, UNMENTIONED.
@@ -126,7 +126,7 @@ def test_a_careless_reader_is_found_out() -> None:
     rng = np.random.default_rng(0)
     codes[:, 2] = np.where(rng.random(len(codes)) < 0.3, POSITIVE, NEGATIVE)
     found = fit(codes[:, :3], READERS)
-    sure, careless = (found.emission[reader, 1, POSITIVE] - found.emission[reader, 0, POSITIVE] for reader in (0, 2))
+    sure, careless = (found.meaning.emission[reader, 1, POSITIVE] - found.meaning.emission[reader, 0, POSITIVE] for reader in (0, 2))
     assert careless < 0.25 < 0.6 < sure
 
 
@@ -167,16 +167,16 @@ def test_order_of_films_does_not_matter_and_probabilities_are_probabilities(code
     order = np.random.default_rng(len(codes)).permutation(len(codes))
     np.testing.assert_allclose(posterior.fit(codes[order], prior, RNG).p_positive, found.p_positive[order], atol=1e-6)
     assert ((found.p_positive > 0) & (found.p_positive < 1)).all()
-    np.testing.assert_allclose(found.emission.sum(axis=2), 1)
+    np.testing.assert_allclose(found.meaning.emission.sum(axis=2), 1)
 
 
 def test_one_annotator_alone_keeps_what_its_labels_are_known_to_be_worth() -> None:
     """With a single annotator the fit must give back the published P(present | state): nothing else was learnt."""
     codes = np.repeat([POSITIVE, NEGATIVE, 2, UNMENTIONED], [80, 300, 20, 600]).astype(np.int8)[:, None]
     found = fit(codes, ("rules",), "Cardiomegaly")
-    assert found.p_present[0, POSITIVE] == pytest.approx(0.72, abs=0.08)
-    assert found.p_present[0, 2] == pytest.approx(0.54, abs=0.08)
-    assert found.p_present[0, NEGATIVE] < found.p_present[0, UNMENTIONED] < found.p_present[0, 2]
+    assert found.meaning.p_present[0, POSITIVE] == pytest.approx(0.72, abs=0.08)
+    assert found.meaning.p_present[0, 2] == pytest.approx(0.54, abs=0.08)
+    assert found.meaning.p_present[0, NEGATIVE] < found.meaning.p_present[0, UNMENTIONED] < found.meaning.p_present[0, 2]
 
 
 @pytest.mark.parametrize("finding", ["No Finding", "Hernia", "Pneumonia"])
@@ -188,7 +188,7 @@ def test_classes_never_change_places(finding: str, share: float) -> None:
     codes = np.where(np.stack([positive, np.roll(positive, 7)], axis=1), POSITIVE, UNMENTIONED).astype(np.int8)
     annotators = ("published:nih", "rules")
     found = fit(codes, annotators, finding)
-    assert (found.p_present[:, POSITIVE] > found.p_present[:, UNMENTIONED]).all()
+    assert (found.meaning.p_present[:, POSITIVE] > found.meaning.p_present[:, UNMENTIONED]).all()
 
 
 def test_a_rare_finding_does_not_vanish() -> None:
@@ -214,3 +214,101 @@ def test_a_prior_out_of_range_is_refused(tmp_path: Path) -> None:
     bad.write_text(priors.FILE.read_text().replace("reader_error = 0.05", "reader_error = 0.7"))
     with pytest.raises(SettingsError, match="reader_error"):
         priors.load(bad)
+
+
+def graded(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Truth, READERS and one labeler that tells weak hedges from strong ones: 3 of 4 strong ones are right, 1 of 4 weak ones."""
+    truth, codes = generate(n, seed)
+    rng = np.random.default_rng((seed, 2))
+    hedged = codes[:, 3] == UNCERTAIN
+    perceived = np.where(rng.random(n) < 0.9, truth, 1 - truth)
+    is_weak = rng.random(n) < np.where(perceived == 1, 0.25, 0.75)
+    return truth, codes[:, :4], np.where(hedged & is_weak, np.int8(WEAK), codes[:, 3])
+
+
+def test_a_weak_hedge_is_worth_less_than_a_strong_one() -> None:
+    """With readers on a third of the films what the grades mean is learnt; told apart they say more than lumped together."""
+    truth, codes, words = graded(6000, 8)
+    codes[2000:, :3] = MISSING
+    lumped = fit(codes, (*READERS, "rules"))
+    codes[:, 3] = words
+    apart = fit(codes, (*READERS, "rules"))
+    strong, weak = apart.meaning.p_present[3, [UNCERTAIN, WEAK]]
+    unread = codes[:, 0] == MISSING
+    for code, p in ((UNCERTAIN, strong), (WEAK, weak)):
+        assert p == pytest.approx(truth[unread & (codes[:, 3] == code)].mean(), abs=0.2)
+    assert weak < lumped.meaning.p_present[3, UNCERTAIN] < strong
+    assert brier(apart.p_positive[unread], truth[unread]) < brier(lumped.p_positive[unread], truth[unread])
+
+
+def test_grades_and_no_grades_are_one_language() -> None:
+    """A file that tells no grades apart, made from the same reports, neither adds nor takes anything away."""
+    _, codes, words = graded(4000, 9)
+    alone = fit(words[:, None], ("rules",)).p_positive
+    beside = fit(np.column_stack([words, codes[:, 3]]).astype(np.int8), ("rules", "published:chexpert")).p_positive
+    assert np.abs(beside - alone).max() < 0.06
+
+
+def matrices(codes: dict[str, np.ndarray]) -> list[LabelMatrix]:
+    return [
+        LabelMatrix(name, np.arange(len(said)).astype(object), READERS, said, np.zeros(said.shape, bool)) for name, said in codes.items()
+    ]
+
+
+def test_a_rare_finding_borrows_from_common_ones_how_careless_a_reader_is() -> None:
+    rng = np.random.default_rng(11)
+
+    def careless(n: int, seed: int) -> np.ndarray:
+        codes = generate(n, seed)[1][:, :3]
+        codes[:, 2] = np.where(rng.random(n) < 0.25, POSITIVE, codes[:, 2])
+        return codes
+
+    rare = careless(60, 12)
+    alone = fit(rare, READERS, "Lung Lesion").meaning.emission[2, 0, POSITIVE]
+    others = {name: careless(3000, seed) for seed, name in enumerate(("Edema", "Consolidation", "Pneumonia"), 20)}
+    made = together.fits(matrices({"Lung Lesion": rare, **others}), priors.load(), np.random.default_rng(0), implications=True)
+    known = made[1].meaning.emission[2, 0, POSITIVE]
+    assert abs(made[0].meaning.emission[2, 0, POSITIVE] - known) < 0.5 * abs(alone - known)
+
+
+def test_intervals_of_what_words_mean_shrink_with_the_archive_and_hold_it() -> None:
+    _, large = generate(60_000, 30)
+    known = fit(large[:, :3], READERS).meaning
+    widths = []
+    for n in (300, 3000):
+        held = []
+        for seed in range(10):
+            found = fit(generate(n, 40 + seed)[1][:, :3], READERS)
+            low, high = (one.emission[:, :, [POSITIVE, NEGATIVE]] for one in found.meaning_interval)
+            truth = known.emission[:, :, [POSITIVE, NEGATIVE]]
+            held.append(((low <= truth) & (truth <= high)).mean())
+            widths.append((n, float((high - low).mean())))
+        assert np.mean(held) > 0.8
+    assert np.mean([width for n, width in widths if n == 3000]) < 0.7 * np.mean([width for n, width in widths if n == 300])
+
+
+def test_dealt_out_anew_annotators_know_nothing_of_each_other() -> None:
+    """Permuting one reader's answers leaves nothing to learn from it: it agrees with the truth by chance."""
+    truth, codes = generate(4000, 13)
+    codes[:, 2] = np.random.default_rng(0).permutation(codes[:, 2])
+    found = fit(codes[:, :3], READERS).meaning.emission
+    assert found[2, 1, POSITIVE] - found[2, 0, POSITIVE] < 0.25 < found[0, 1, POSITIVE] - found[0, 0, POSITIVE]
+    chosen = codes[:, 2] == POSITIVE
+    assert abs(truth[chosen].mean() - truth.mean()) < 0.05
+
+
+@pytest.mark.parametrize("spread", [1.0, 2.0, 3.0])
+def test_few_films_need_a_belief_about_how_films_differ_and_many_do_not_mind(spread: float) -> None:
+    read = priors.load()
+    bare = read.model_copy(update={"reader": read.reader.model_copy(update={"shape": 0.0})})
+
+    def lost(n: int, seeds: range, file: priors.PriorFile) -> float:
+        found = []
+        for seed in seeds:
+            truth, codes = generate(n, 10 * seed + 1, spread)
+            chosen = file.of("Lung Lesion", (*READERS, *TEXTS), codes)
+            found.append(brier(posterior.fit(codes, chosen, np.random.default_rng(0)).p_positive, truth))
+        return float(np.mean(found))
+
+    assert lost(300, range(6), read) < lost(300, range(6), bare)
+    assert lost(4000, range(1), read) < lost(4000, range(1), bare) + 5e-4

@@ -27,7 +27,7 @@ from pipeline.label import matrix, reconcile
     ],
 )
 def test_state(said: tuple[str | None, ...], p: float, state: str) -> None:
-    rows = [{"image_id": "i", "finding": "Edema", "annotator": f"a{at}", "state": one} for at, one in enumerate(said) if one]
+    rows = [{"image_id": "i", "finding": "Edema", "annotator": f"a{at}", "state": one, "grade": None} for at, one in enumerate(said) if one]
     one = matrix.build(pd.DataFrame(rows), ["i"], ["Edema"], tuple(f"a{at}" for at in range(len(said))))[0]
     assert reconcile.reconcile(one, np.array([p])).state.tolist() == [state]
     assert state in [str(known) for known in STATES]

@@ -137,7 +137,7 @@ def test_agreement_is_surer_than_one_voice_and_conflict_is_uncertain(home: Home)
 
 
 def test_second_run_is_byte_identical(home: Home) -> None:
-    names = ("mentions", "annotations", "labels", "annotator_states")
+    names = ("mentions", "annotations", "labels", "annotator_states", "agreement", "reliability")
     before = [home.table_digest(name) for name in names]
     label.run(home, settings())
     assert [home.table_digest(name) for name in names] == before
@@ -150,6 +150,37 @@ def test_annotator_states_are_distributions(home: Home) -> None:
     )
     np.testing.assert_allclose(rows[["a", "b"]], 1)
     assert (rows["n"] > 0).all()
+
+
+def test_what_a_blank_means_has_an_answer_with_an_interval(home: Home) -> None:
+    rows = frame(home, "SELECT * FROM annotator_states WHERE state = 'UNMENTIONED' AND n > 0")
+    assert len(rows) > 0
+    assert (rows["p_present_low"] < rows["p_present"]).all()
+    assert (rows["p_present"] < rows["p_present_high"]).all()
+
+
+def test_agreement_and_reliability_tell_of_every_pair_and_finding(home: Home) -> None:
+    said = frame(home, "SELECT finding, annotator, image_id, state FROM annotations")
+    pairs = frame(home, "SELECT * FROM agreement").set_index(["finding", "annotator", "other"])
+    wide = said[said["finding"] == "Pleural Effusion"].pivot(index="image_id", columns="annotator", values="state")
+    one, other = sorted(wide.columns)
+    both = wide.dropna()
+    row = pairs.loc[("Pleural Effusion", one, other)] if ("Pleural Effusion", one, other) in pairs.index else None
+    row = pairs.loc[("Pleural Effusion", other, one)] if row is None else row
+    assert row["n"] == len(both)
+    assert row["agreement_share"] == (both[one] == both[other]).mean()
+    total = frame(home, "SELECT * FROM reliability").set_index("finding").loc["Pleural Effusion"]
+    assert total["n"] == len(wide)
+    assert total["n_several"] == len(both)
+    assert total["coverage"] == len(wide) / home.read("groups").num_rows
+    conflicts = frame(home, "SELECT count(*) FILTER (WHERE is_conflict) AS n FROM labels WHERE finding = 'Pleural Effusion'")["n"][0]
+    assert total["conflict_share"] == conflicts / len(wide)
+
+
+def test_labels_name_who_was_asked(home: Home) -> None:
+    rows = frame(home, "SELECT n_annotators, n_readers, annotators, len(annotators) AS named FROM labels")
+    assert (rows["n_annotators"] == rows["named"]).all()
+    assert (rows["n_readers"] == 0).all()
 
 
 def test_uncertain_survives_and_a_blank_never_becomes_negative(tmp_path: Path) -> None:

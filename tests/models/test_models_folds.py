@@ -33,6 +33,14 @@ def test_every_finding_is_spread_and_folds_are_alike_in_size() -> None:
     assert sizes.max() - sizes.min() < 0.1 * sizes.mean()
 
 
+def test_soft_targets_are_spread_by_what_lies_above_their_mean() -> None:
+    groups = [f"p{i}" for i in range(100)]
+    high = np.arange(100) % 10 == 0
+    fold = grouped_folds(groups, np.where(high, 0.4, 0.05)[:, None], 5, seed=0)
+    assert [int((fold[high] == number).sum()) for number in range(5)] == [2] * 5
+    np.testing.assert_array_equal(fold, grouped_folds(groups, high.astype(float)[:, None], 5, seed=0))
+
+
 def test_order_of_films_does_not_matter_to_membership() -> None:
     rng = np.random.default_rng(2)
     groups, targets = np.array([f"p{i // 2}" for i in range(60)]), (rng.random((60, 2)) < 0.3).astype(float)

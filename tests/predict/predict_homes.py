@@ -24,9 +24,13 @@ def write_labels(home: Home, targets: dict[str, np.ndarray], image_ids: list[str
             "p_high": 1.0,
             "p_annotators": 0.5 if np.isnan(value) else 0.1 + 0.8 * value,
             "n_annotators": 1,
+            "theta_sd": 1.0,
+            "n_readers": 0,
+            "annotators": ["rules"],
             "is_conflict": False,
             "policy": "u_ignore",
             "given_target": None if np.isnan(value) else float(value),
+            "given_side": None if np.isnan(value) else float(value > 0.5),
         }
         for finding, column in targets.items()
         for image_id, value in zip(image_ids, column, strict=True)

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from predict_homes import FINDINGS, write_labels
 from sklearn.metrics import roc_auc_score
@@ -14,7 +15,7 @@ from pipeline.base.errors import CxrError, InputError, SettingsError
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
 
-TABLES = ("pred_probs", "embeddings")
+TABLES = ("pred_probs", "embeddings", "training_dynamics")
 
 
 def digests(home: Home) -> list[str | None]:
@@ -49,7 +50,7 @@ def test_a_patient_is_in_one_fold(predicted: Home) -> None:
 
 
 def test_tables_keep_their_contract(predicted: Home) -> None:
-    assert [predicted.check_foreign(name) for name in TABLES] == [[], []]
+    assert [predicted.check_foreign(name) for name in TABLES] == [[], [], []]
     assert predicted.sql("SELECT DISTINCT len(vector) AS n FROM embeddings")["n"].to_pylist() == [576]
 
 
@@ -100,7 +101,7 @@ def test_nothing_to_model_is_said_and_leaves_empty_tables(labelled: Home, quick:
     shutil.copytree(labelled.root, home.root)
     many = quick.model_copy(update={"predict": quick.predict.model_copy(update={"min_positives": 500})})
     result = predict.run(home, many)
-    assert (home.read("pred_probs").num_rows, home.read("embeddings").num_rows) == (0, 0)
+    assert [home.read(name).num_rows for name in TABLES] == [0, 0, 0]
     assert result.counts["findings_too_rare"] == 3
     assert "500 positive" in result.warnings[0]
 
@@ -152,3 +153,48 @@ def test_nobody_calibrates_on_whom_it_trains_or_judges(labelled: Home, quick: Se
     assert not roles[0] & roles[1] | roles[0] & roles[2] | roles[1] & roles[2]
     assert set.union(*roles) == set(groups)
     assert np.nansum(known.targets[parts.calibrate], axis=0).min() >= 1, "every modelled finding is among those that calibrate"
+
+
+def test_every_label_that_trained_has_its_dynamics(predicted: Home, quick: Settings) -> None:
+    """Two folds, a fifth of each held out to calibrate: a film trains in one of them, or in none."""
+    rows = predicted.sql("SELECT d.*, l.given_side FROM training_dynamics d JOIN labels l USING (image_id, finding)").to_pandas()
+    assert set(rows["finding"]) == set(FINDINGS)
+    assert rows["given_side"].notna().all()
+    assert set(rows["n_epochs"]) == {quick.predict.epochs}
+    assert (rows["n_forgotten"] <= rows["n_epochs"]).all()
+    n_claims = predicted.sql(f"SELECT count(given_side) AS n FROM labels WHERE finding IN {FINDINGS}")["n"][0].as_py()
+    assert 0.7 < len(rows) / n_claims < 0.9
+    # The labels are right and can be seen, so they are learned.
+    assert (rows.groupby("finding")["aum"].mean() > 0.2).all()
+    assert rows["early_loss"].between(0, 5).all()
+
+
+def test_dynamics_of_several_folds_add_up() -> None:
+    from pipeline.predict.crossfit import over_folds
+
+    trained_on = [np.array([True, True, False]), np.array([True, False, False])]
+    arrays = [
+        {"aum": np.array([[1.0], [np.nan]]), "n_forgotten": np.array([[2.0], [np.nan]]), "early_loss": np.array([[0.5], [np.nan]])},
+        {"aum": np.array([[-2.0]]), "n_forgotten": np.array([[8.0]]), "early_loss": np.array([[1.5]])},
+    ]
+    found = over_folds(trained_on, arrays, 8)
+    assert [float(one[0, 0]) for one in (found.aum, found.n_forgotten, found.early_loss, found.n_epochs)] == [-0.5, 10, 1.0, 16]
+    assert found.n_epochs[1:].tolist() == [[0], [0]], "a label that claims nothing, and a film that trained in no fold"
+    assert np.isnan(found.aum[1:]).all()
+
+
+def test_soft_targets_teach_and_are_judged_by_what_labels_claim(labelled: Home, quick: Settings, tmp_path: Path) -> None:
+    """The policy `posterior`: no target is above one half, and what can be seen is learnt all the same."""
+    home = Home(tmp_path / "home")
+    shutil.copytree(labelled.root, home.root)
+    truth = np.load(home.root / "truth.npz")
+    image_ids = [str(name) for name in truth["image_id"]]
+    write_labels(home, {"Cardiomegaly": np.where(truth["cardiomegaly"], 0.49, 0.01)}, image_ids)
+    rows = home.read("labels").to_pandas()
+    rows["given_side"] = (rows["given_target"] > 0.4).astype(float)
+    home.write("labels", pa.Table.from_pandas(rows, schema=home.read("labels").schema, preserve_index=False))
+    result = predict.run(home, quick)
+    probs = home.read("pred_probs").to_pandas().set_index("image_id")["pred_prob"]
+    assert roc_auc_score(truth["cardiomegaly"], probs.loc[image_ids]) > 0.85
+    assert result.counts["mean_auroc_vs_given"] > 0.85
+    assert probs.mean() == pytest.approx(np.where(truth["cardiomegaly"], 0.49, 0.01).mean(), abs=0.08), "calibrated to the soft targets"

@@ -130,12 +130,18 @@ def test_neighbours_are_other_patients_of_the_same_fold() -> None:
 def test_the_reason_names_the_evidence() -> None:
     cell = {
         "image_id": "a", "finding": "Edema", "given_label": "POSITIVE", "given_annotator": "published:nih", "given": 1, "pred_prob": None,
-        "label_quality_score": 0.2, "n_findings_against": 1.0, "n_films_against": 2.0, "is_faint": 1.0, "neighbour_p": 0.03,
+        "label_quality_score": 0.2, "n_findings_against": 1.0, "n_films_against": 2.0, "is_faint": 1.0,
+        "neighbour_p": 0.03, "report_fit": -5.0,
     }  # fmt: skip
     said = reasons.explain(cell, [])
     assert "another label of the film cannot hold beside it" in said
     assert "2 films that show the same are labelled the other way" in said
     assert "the report only hedges it" in said
+    assert "its whole report is 148 times likelier to belong to another film" in said
     assert "it is expected in 3% of the films that look most alike" in said
-    nothing = cell | {"n_findings_against": 0.0, "n_films_against": float("nan"), "is_faint": float("nan"), "neighbour_p": float("nan")}
+    nothing = (
+        cell
+        | {"n_findings_against": 0.0, "n_films_against": float("nan"), "is_faint": float("nan"), "neighbour_p": float("nan")}
+        | {"report_fit": float("nan")}
+    )
     assert reasons.explain(nothing, []).startswith("given POSITIVE by published:nih; the label is right")

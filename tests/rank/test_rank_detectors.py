@@ -34,6 +34,11 @@ def noisy_cells(n: int = 600, seed: int = 0, flip: float = 0.12) -> tuple[pd.Dat
             "n_films_against": (wrong & (rng.random(n) < 0.5)).astype(float),
             "is_faint": (wrong & (rng.random(n) < 0.5)).astype(float),
             "neighbour_p": pred,
+            "aum": np.where(wrong, -1.0, 1.5) + rng.normal(0, 0.6, n),
+            "forgotten_share": np.where(wrong, rng.uniform(0.3, 1.0, n), rng.uniform(0.0, 0.4, n)),
+            "early_loss": np.where(wrong, rng.gamma(8, 0.25, n), rng.gamma(8, 0.05, n)),
+            "report_fit": np.where(wrong & (rng.random(n) < 0.5), -6.0, 1.0),
+            "report_fit_here": np.where(wrong, -1.0, 0.2),
         }
     )
     return cells, wrong
@@ -54,6 +59,19 @@ def test_contract(name: str) -> None:
     flagged = found["is_label_issue"].reindex(cells.index).to_numpy(bool)
     assert wrong[flagged].mean() > 3 * wrong.mean()
     pd.testing.assert_frame_equal(detector(cells).sort_index(), found.sort_index())
+
+
+def test_every_cleanlab_detector_is_cleanlabs_own() -> None:
+    cells, _ = noisy_cells(seed=2)
+    given, pred = cells["given"].to_numpy(), cells["pred_prob"].to_numpy()
+    two = np.stack([1 - pred, pred], axis=1)
+    for name, method, filter_by in (
+        ("cleanlab_normalized_margin", "normalized_margin", "prune_by_class"),
+        ("cleanlab_confident_learning", "confidence_weighted_entropy", "confident_learning"),
+    ):
+        found = DETECTORS.get(name)(cells)
+        np.testing.assert_allclose(found["label_quality_score"], get_label_quality_scores(given, two, method=method))
+        np.testing.assert_array_equal(found["is_label_issue"], find_label_issues(given, two, filter_by=filter_by))
 
 
 def test_cleanlab_order_and_flags_are_cleanlabs_own() -> None:

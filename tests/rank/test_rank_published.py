@@ -24,9 +24,9 @@ def test_beats_self_confidence_of_the_mean_model(shared_data: Path) -> None:
     brier = []
     for finding in FINDINGS:
         said = [str(from_chexpert(value)) for value in labels[finding]]
-        rows = pd.DataFrame({"image_id": labels.index, "finding": finding, "annotator": "published:chexpert", "state": said})
+        rows = pd.DataFrame({"image_id": labels.index, "finding": finding, "annotator": "published:chexpert", "state": said, "grade": None})
         one = matrix.build(rows, list(labels.index), [finding], ["published:chexpert"])[0]
-        heard = posterior.fit(one.codes, priors.load().of(finding, one.annotators, one.codes), np.random.default_rng(0)).p_positive
+        heard = posterior.fit(one.words, priors.load().of(finding, one.annotators, one.words), np.random.default_rng(0)).p_positive
         fused, _ = fuse(heard, score(np.stack([model[finding].to_numpy() for model in models], axis=1)), np.full(len(heard), np.nan))
         present = truth[finding].reindex(labels.index).to_numpy() == 1
         for uncertain in (1, 0):

@@ -45,9 +45,13 @@ def label_row(film: str, given: str, p: float, **more: object) -> dict[str, obje
         "p_low": p,
         "p_high": p,
         "n_annotators": 2,
+        "theta_sd": 1.0,
+        "n_readers": 0,
+        "annotators": ["published:nih", "rules"],
         "is_conflict": False,
         "policy": "u_ignore",
         "given_target": 1.0 if given == "POSITIVE" else 0.0,
+        "given_side": 1.0 if given == "POSITIVE" else 0.0,
     } | more
 
 
@@ -75,7 +79,7 @@ def build(tmp_path: Path) -> Callable[..., tuple[Home, np.ndarray, list[str]]]:
                 for film, t in zip(films, truth, strict=True)
             ]
         lay(home, "annotations", said)
-        for name in ("mentions", "embeddings"):
+        for name in ("mentions", "embeddings", "training_dynamics"):
             home.write(name, tables.empty(name))
         signal = np.where(truth, 1.5, -1.5) * {"good": 1, "inverted": -1}.get(model, 0)
         prob = 1 / (1 + np.exp(-(signal + rng.normal(0, 1, len(films)))))
@@ -133,7 +137,7 @@ def test_a_misleading_model_is_not_heard_and_that_is_said(build: Callable[..., t
 def test_a_missing_input_disables_a_detector_visibly(build: Callable[..., tuple[Home, np.ndarray, list[str]]]) -> None:
     home, _, films = build(model="none")
     result = rank.run(home, settings())
-    assert any("cleanlab_self_confidence could not judge 1 findings" in warning for warning in result.warnings)
+    assert any("detectors are off" in warning and "cleanlab_self_confidence" in warning for warning in result.warnings)
     assert home.read("label_issues").num_rows == len(films)
     alone = rank.run(home, settings("cleanlab_self_confidence"))
     assert alone.counts["cells"] == 0
@@ -166,8 +170,8 @@ def test_masked_labels_halves_and_verdicts_are_not_on_trial(build: Callable[...,
     home, _, films = build()
     rows = home.read("labels").to_pylist()
     by_film = {row["image_id"]: row for row in rows}
-    by_film[films[0]] |= {"given_label": "UNCERTAIN", "given_target": None}
-    by_film[films[1]] |= {"given_label": "UNCERTAIN", "given_target": 0.5}
+    by_film[films[0]] |= {"given_label": "UNCERTAIN", "given_target": None, "given_side": None}
+    by_film[films[1]] |= {"given_label": "UNCERTAIN", "given_target": 0.5, "given_side": None}
     by_film[films[2]] |= {"verdict": "NEGATIVE", "decided_by": "verdict"}
     by_film[films[3]] |= {"given_label": "UNCERTAIN", "given_target": 1.0}
     lay(home, "labels", rows)
@@ -191,3 +195,36 @@ def test_a_home_without_labels_gives_an_empty_table(build: Callable[..., tuple[H
     result = rank.run(home, settings())
     assert home.read("label_issues").num_rows == 0
     assert result.counts["issues"] == 0
+
+
+def test_a_soft_target_is_not_put_on_trial_against_itself(build: Callable[..., tuple[Home, np.ndarray, list[str]]]) -> None:
+    """Under the policy `posterior` the given label is judged as under any other: the target it trains at is the judge's own opinion."""
+    home, wrong, films = build()
+    rank.run(home, settings())
+    hard = home.table_digest("label_issues")
+    rows = home.read("labels").to_pylist()
+    lay(home, "labels", [{**row, "policy": "posterior", "given_target": row["p_annotators"]} for row in rows])
+    rank.run(home, settings())
+    assert home.table_digest("label_issues") == hard
+    assert ap(home, wrong, films) > 0.9
+
+
+def test_the_course_of_training_flags_what_was_never_learned(build: Callable[..., tuple[Home, np.ndarray, list[str]]]) -> None:
+    home, wrong, films = build()
+    lay(
+        home,
+        "training_dynamics",
+        [
+            {"image_id": film, "finding": FINDING, "model": "m", "aum": -2.0 if one else 2.0, "n_forgotten": 24 if one else 0}
+            | {"early_loss": 2.0 if one else 0.1, "n_epochs": 24}
+            for film, one in zip(films, wrong, strict=True)
+        ],
+    )
+    watched = ("area_under_margin", "forgetting_events", "early_loss")
+    rank.run(home, settings("posterior_disagreement", *watched, share=0.5))
+    for row in home.read("label_issues").to_pylist():
+        is_wrong = bool(wrong[films.index(row["image_id"])])
+        assert set(watched) & set(row["detectors"]) == (set(watched) if is_wrong else set())
+    home.write("training_dynamics", tables.empty("training_dynamics"))
+    result = rank.run(home, settings("posterior_disagreement", *watched))
+    assert any("detectors are off" in warning and all(name in warning for name in watched) for warning in result.warnings)

@@ -218,8 +218,8 @@ def test_prevalence_is_counted_per_split_and_drawn(home: Home) -> None:
         {
             "image_id": image, "finding": finding, "given_label": "NEGATIVE", "given_annotator": "rules", "decided_by": "annotators",
             "state": "POSITIVE" if index % every == 0 else "NEGATIVE", "p_positive": 0.5, "p_low": 0.4, "p_high": 0.6, "p_annotators": 0.5,
-            "n_annotators": 1, "is_conflict": False,
-            "verdict": None, "policy": "u_ignore", "given_target": 0.0,
+            "n_annotators": 1, "theta_sd": 1.0, "n_readers": 0, "annotators": ["rules"], "is_conflict": False,
+            "verdict": None, "policy": "u_ignore", "given_target": 0.0, "given_side": 0.0,
         }
         for index, image in enumerate(images) for finding, every in (("Edema", 2), ("Hernia", 10_000_000))
     ]  # fmt: skip

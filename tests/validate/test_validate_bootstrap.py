@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.validate.bootstrap import draws, interval, resamples
+from pipeline.validate.bootstrap import draws, interval, resamples, seed_noise, with_seeds
 from pipeline.validate.metrics import METRICS, auroc, brier
 
 
@@ -55,3 +55,26 @@ def test_no_interval_when_resamples_lose_the_score() -> None:
     assert 0.2 < np.isnan(all_of_one).mean() < 0.5
     assert interval(all_of_one) is None
     assert interval(np.array([])) is None
+
+
+@pytest.mark.parametrize("n_seeds", [2, 3, 5])
+def test_intervals_over_patients_and_seeds_cover_what_training_again_would_give(n_seeds: int) -> None:
+    """A score is mean + patient + seed; with the patients' bootstrap alone the chance of training goes unseen."""
+    rng, covered, alone = np.random.default_rng(n_seeds), 0, 0
+    counts = resamples([str(i) for i in range(60)], 300, rng)
+    for _ in range(200):
+        patients = rng.normal(0, 1, 60)
+        per_seed = patients.mean() + rng.normal(0, 0.3, n_seeds)
+        values = (counts @ patients) / counts.sum(1) + (per_seed - patients.mean()).mean()
+        both, one = interval(with_seeds(values, per_seed, seed_noise(n_seeds, 300, rng))), interval(values)
+        assert both is not None
+        assert one is not None
+        covered += both[0] <= 0 <= both[1]
+        alone += one[0] <= 0 <= one[1]
+    assert covered / 200 >= 0.9
+    assert alone / 200 < 0.85
+
+
+def test_one_seed_tells_nothing_of_the_chance_of_training() -> None:
+    values = np.arange(5.0)
+    np.testing.assert_array_equal(with_seeds(values, np.array([0.7]), seed_noise(1, 5, np.random.default_rng(0))), values)

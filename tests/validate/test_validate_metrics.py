@@ -74,3 +74,16 @@ def test_auroc_turned_round_is_one_minus_itself(films: list[tuple[bool, int]]) -
         assert len(np.unique(truth)) == 1
     else:
         assert forward + back == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_truth_known_by_its_probability_is_both_at_once(name: str) -> None:
+    """A film with truth 0.3 counts as three positive and seven negative copies in ten."""
+    prob = np.array([0.1, 0.4, 0.35, 0.8])
+    soft = np.array([0.0, 0.3, 1.0, 0.6])
+    copies = np.concatenate([[1.0] * round(10 * p) + [0.0] * round(10 - 10 * p) for p in soft])
+    found, expected = estimate(METRICS[name], soft, prob), estimate(METRICS[name], copies, np.repeat(prob, 10))
+    assert found is not None
+    # The squared error of a copy has the variance of the truth in it, which is the same for every model.
+    spread = float((soft * (1 - soft)).mean()) if name == "brier" else 0.0
+    assert found + spread == pytest.approx(expected, abs=1e-12)

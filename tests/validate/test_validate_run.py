@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from pipeline.base.interfaces import StageResult
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
 from pipeline.validate.arms import arm_parts
+from pipeline.validate.certificate import decide
 from pipeline.validate.films import Cast, age_bands
-from pipeline.validate.verdict import decide
 
 Validated = tuple[Home, StageResult]
 
@@ -34,6 +35,10 @@ def test_labels_cleaned_of_planted_errors_score_better(validated: Validated) -> 
     assert result.counts["verdict"] == "gain"
     assert result.counts["gain_auroc_macro_low"] == round(gain["ci_low"], 4)
     assert result.counts["cells_changed"] > 0
+    assert given["certificate"] is None
+    assert gain["certificate"] == "gain"
+    assert headline(home, "gain", "brier")["certificate"] == "gain", "a lower Brier score is the better one"
+    assert any("not for other seeds" in warning for warning in result.warnings), "one training tells nothing of the chance of training"
 
 
 def test_rows_of_every_kind_and_the_macro_is_the_mean(validated: Validated) -> None:
@@ -67,7 +72,8 @@ def test_scored_against_the_posterior_is_said(validated: Validated) -> None:
     home, result = validated
     assert home.sql("SELECT DISTINCT truth FROM scores")["truth"].to_pylist() == ["posterior"]
     assert any("posterior of the labels" in warning for warning in result.warnings)
-    assert {name: png[:4] for name, png in result.plots.items()} == {"validate_auroc": b"\x89PNG", "validate_reliability": b"\x89PNG"}
+    assert set(result.plots) == {"validate_gain", "validate_auroc", "validate_reliability"}
+    assert all(png.startswith(b"\x89PNG") for png in result.plots.values())
 
 
 def test_the_same_again_without_training_and_anew(validated: Validated, quick: Settings, tmp_path: Path) -> None:
@@ -114,6 +120,8 @@ def test_nothing_to_train_is_said(tmp_path: Path, quick: Settings) -> None:
 )
 def test_the_word_for_a_gain(low: float | None, high: float | None, word: str) -> None:
     assert decide(low, high) == word
+    turned = {"gain": "harm", "harm": "gain"}.get(word, word)
+    assert [decide(low, high, metric) for metric in ("auprc", "brier", "ece")] == [word, turned, turned]
 
 
 def test_age_bands_begin_with_their_lower_end() -> None:
@@ -132,3 +140,18 @@ def test_both_arms_train_on_the_same_patients_and_calibrate_on_others(n_validate
     assert not roles[0] & roles[1] | roles[0] & roles[2] | roles[1] & roles[2]
     assert (parts.judge == (splits == "test")).all()
     assert set(splits[parts.calibrate]) == {"validate" if n_validate else "train"}
+
+
+def test_the_report_prints_the_certificate(validated: Validated) -> None:
+    from rich.console import Console
+
+    from pipeline.cli.report import print_report
+
+    console = Console(record=True, width=160, file=io.StringIO())
+    print_report(console, validated[0])
+    said = console.export_text()
+    assert "certificate" in said
+    for row in validated[0].sql("SELECT * FROM scores WHERE trained_on = 'gain' AND metric = 'auroc' AND subgroup = 'all'").to_pylist():
+        words = f"{row['ci_low']:+.3f} to {row['ci_high']:+.3f}" if row["finding"] != "macro" else "Cleaning helped"
+        assert words in said
+        assert row["certificate"] in said

@@ -17,9 +17,8 @@ NAN = np.nan
         (NAN, False, 2 / 3, 0.0, 1.0, READERS),
         (NAN, False, 1 / 3, 1.0, 0.0, READERS),
         (NAN, False, 0.5, 1.0, NAN, NOBODY),
-        (NAN, False, NAN, 0.8, 1.0, POSTERIOR),
-        (NAN, False, NAN, 0.2, 0.0, POSTERIOR),
-        (NAN, False, NAN, 0.5, NAN, NOBODY),
+        (NAN, False, NAN, 0.8, 0.8, POSTERIOR),
+        (NAN, False, NAN, 0.0, 0.0, POSTERIOR),
         (NAN, False, NAN, NAN, NAN, NOBODY),
     ],
 )

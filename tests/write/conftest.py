@@ -15,6 +15,7 @@ from pipeline.base.storage import Home
 
 FINDINGS = ("No Finding", "Cardiomegaly", "Edema", "Pleural Effusion", "Hernia")
 STATES = ("POSITIVE", "NEGATIVE", "UNCERTAIN", "UNMENTIONED")
+ENDS = ("", "_low", "_high")
 
 
 def curated_home(path: Path, patients: int = 30, seed: int = 0) -> Home:
@@ -54,7 +55,7 @@ def curated_home(path: Path, patients: int = 30, seed: int = 0) -> Home:
             for finding in ("macro", "Cardiomegaly")
         ],
     )
-    for name in ("mentions", "pred_probs", "embeddings"):
+    for name in ("agreement", "reliability", "mentions", "pred_probs", "embeddings"):
         home.write(name, tables.empty(name))
     _exclude(home)
     split.run(home, Settings())
@@ -69,6 +70,8 @@ def _label(image: str, finding: str, given: str, state: str, p: float, target: f
     return {
         "image_id": image, "finding": finding, "given_label": given, "given_annotator": "rules", "state": state, "decided_by": "annotators",
         "p_positive": p, "p_low": max(p - 0.05, 0.0), "p_high": min(p + 0.05, 1.0), "p_annotators": p, "n_annotators": 2,
+        "theta_sd": 1.0, "n_readers": 0,
+        "annotators": ["published:nih", "rules"],
         "is_conflict": {given, state} == {"POSITIVE", "NEGATIVE"},
         "policy": "u_ones" if finding == "Edema" else "u_ignore", "given_target": target,
     }  # fmt: skip
@@ -98,10 +101,11 @@ def _meaning(finding: str, annotator: str, state: str) -> dict[str, object]:
         "finding": finding,
         "annotator": annotator,
         "state": state,
+        "grade": None,
         "n": 10,
-        "p_given_present": p,
-        "p_given_absent": 1 - p,
-        "p_present": p,
+        **{f"p_given_present{end}": p for end in ENDS},
+        **{f"p_given_absent{end}": 1 - p for end in ENDS},
+        **{f"p_present{end}": p for end in ENDS},
     }
 
 

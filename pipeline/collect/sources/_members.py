@@ -1,7 +1,7 @@
 """Members of zip and tar archives as files of the export: ARCHIVE.zip/folder/film.dcm. Nothing is ever unpacked to disk.
 
-A member that would leave its archive (absolute names, "..", links, devices), that is larger than a film can be or that unpacks to far more than
-it packs is listed with the reason why it is not opened. An archive within an archive is a file like any other.
+A member that would leave its archive (absolute names, "..", links, devices), that is larger than a film can be or that unpacks to far more
+than it packs is listed with the reason why it is not opened. An archive within an archive is a file like any other.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def files(path: Path, archive: FoundFile) -> Iterator[FoundFile]:
                 relative, trouble = f"{relative}~", "repeated_member"
             seen.add(relative)
             yield FoundFile(relative, size_bytes, stamp, trouble)
-    except _ArchiveProblem as found:
+    except _ArchiveError as found:
         problem = found.reason
     except (OSError, *_DAMAGE):
         problem = "damaged_archive"
@@ -82,7 +82,7 @@ def open_member(path: Path, name: str) -> BinaryIO:
     return BytesIO(content)
 
 
-class _ArchiveProblem(Exception):
+class _ArchiveError(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -92,7 +92,7 @@ def _listed(path: Path, archive: FoundFile) -> Iterator[tuple[str, int, str, str
     """Name, size, stamp and problem of each member."""
     name = path.name.lower()
     if name.endswith(OTHER_TARS):
-        raise _ArchiveProblem("compressed_archive")
+        raise _ArchiveError("compressed_archive")
     if name.endswith(ZIPS):
         for member in _zip(os.getpid(), str(path), path.stat().st_mtime_ns).infolist():
             if not member.is_dir():
@@ -105,7 +105,7 @@ def _listed(path: Path, archive: FoundFile) -> Iterator[tuple[str, int, str, str
             if info.isdir():
                 continue
             if info.offset_data > _LARGEST + _RATIO * archive.size_bytes:
-                raise _ArchiveProblem("archive_bomb")
+                raise _ArchiveError("archive_bomb")
             trouble = _trouble(info.name, not info.isreg() or info.issparse(), info.size, info.size)
             yield _told(info.name), info.size, f"{archive.stamp}:{info.offset_data}", trouble
 

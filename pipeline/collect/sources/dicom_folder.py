@@ -21,7 +21,7 @@ class DicomFolder:
     card: ClassVar[SourceCard] = SourceCard("A folder of DICOM files", "your own", "", "any")
 
     def files(self, export: str) -> Iterator[FoundFile]:
-        """Every file below `export`, by path, and the members of archives; links are told but not followed, so none leads outside or round."""
+        """Every file below `export`, by path, and members of archives; links are told, not followed, so none leads outside or round."""
         yield from _walk(Path(export), "")
 
     def kind(self, export: str, found: FoundFile) -> str:

@@ -105,12 +105,12 @@ def _pages(export: str, search: str, *uids: str, **options: Any) -> Iterator[dic
 
 def _tried(work: Callable[[], T]) -> T:
     """Once more after a broken connection, waiting longer each time; answers that name a passing trouble the client repeats itself."""
-    from requests.exceptions import ConnectionError, Timeout
+    from requests import exceptions
 
     for attempt in range(_TRIES - 1):
         try:
             return work()
-        except (ConnectionError, Timeout):
+        except (exceptions.ConnectionError, exceptions.Timeout):
             time.sleep(_WAIT_S * 2**attempt)
     return work()
 

@@ -1,7 +1,7 @@
 """An export in an object store: s3://bucket/prefix, gs://, az://, or http(s):// of a store that lists.
 
-Credentials and endpoint are the store's usual environment variables (AWS_ACCESS_KEY_ID, AWS_ENDPOINT, AWS_REGION, ...); nothing of them is kept.
-Library: obstore, one wheel without dependencies that streams listings and ranges; s3fs would bring aiobotocore and pin its versions.
+Credentials and endpoint are the store's usual environment variables (AWS_ACCESS_KEY_ID, AWS_ENDPOINT, AWS_REGION, ...); none of it is kept.
+Library: obstore, one wheel that streams listings and ranges; s3fs would bring aiobotocore and its pinned versions.
 """
 
 from __future__ import annotations
