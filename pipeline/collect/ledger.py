@@ -24,7 +24,8 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS files (
     path TEXT PRIMARY KEY, folder TEXT NOT NULL, stem TEXT NOT NULL, size_bytes INTEGER NOT NULL, stamp TEXT NOT NULL,
-    n_bytes INTEGER NOT NULL, file_id TEXT NOT NULL, kind TEXT NOT NULL, digest TEXT NOT NULL, error TEXT, header TEXT, fact TEXT, accession TEXT,
+    n_bytes INTEGER NOT NULL, file_id TEXT NOT NULL, kind TEXT NOT NULL, digest TEXT NOT NULL, error TEXT, header TEXT,
+    fact TEXT, accession TEXT,
     visit INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS by_file_id ON files (file_id);
