@@ -24,7 +24,8 @@ from pipeline.collect.scan import Instance, Scan, scan
 
 __all__ = ["run"]
 
-_REMOTE = ("object_store", "dicomweb")
+# Sources that read a URL; tests/collect/test_collect_places.py runs them against servers.
+REMOTE = ("object_store", "dicomweb")
 # Rows in memory at a time.
 _BATCH = 65_536
 
@@ -39,8 +40,8 @@ def run(home: Home, settings: Settings, export: str | Path | None) -> StageResul
     if export is None or not is_there(export):
         raise ExportError(f"the export folder {export} does not exist", "give the folder that holds the DICOM files and reports")
     export = settled(export)
-    if is_url(export) and settings.collect.source not in _REMOTE:
-        sources = " or ".join(f"--set collect.source={name}" for name in _REMOTE)
+    if is_url(export) and settings.collect.source not in REMOTE:
+        sources = " or ".join(f"--set collect.source={name}" for name in REMOTE)
         raise ExportError(
             f"the source {settings.collect.source} reads folders, and this export is a URL", f"say what answers there: {sources}"
         )
