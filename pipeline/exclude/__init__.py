@@ -22,7 +22,7 @@ _FIELD = ("field_left", "field_top", "field_right", "field_bottom")
 
 
 def run(home: Home, settings: Settings) -> StageResult:
-    """Check the films' pixels, apply every registered rule, and write `film_checks`, `exclusions`, `manifest` and HOME/private/files.parquet."""
+    """Check the pixels, apply every rule, and write `film_checks`, `exclusions`, `manifest` and HOME/private/files.parquet."""
     files = facts(home)
     is_checked = files["positive"].notna()
     home.write("film_checks", pa.Table.from_pandas(files.loc[is_checked, list(tables.BY_NAME["film_checks"].names)], preserve_index=False))
