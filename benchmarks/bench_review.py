@@ -46,7 +46,7 @@ Found = dict[float, float]
 
 def settings(reading: str) -> Settings:
     """Defaults, -1 trained as the reading says, no second reads: the truth does not err here."""
-    return load(overrides=(f"label.policy={reading}", "review.second_read_share=0"))
+    return load(overrides=(f"label.policy={reading}", "label.policies={}", "review.second_read_share=0"))
 
 
 def cells_of(task: tasks.Task, reading: str) -> pd.DataFrame:

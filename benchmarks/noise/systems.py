@@ -50,7 +50,7 @@ def ours(task: Task) -> dict[str, Opinion]:
     with tempfile.TemporaryDirectory() as folder:
         posteriors, judged = {}, {}
         for reading in READINGS:
-            chosen = settings.load(overrides=(f"label.policy={reading}", "rank.max_issue_share=1"))
+            chosen = settings.load(overrides=(f"label.policy={reading}", "label.policies={}", "rank.max_issue_share=1"))
             bare = chosen.label.model_copy(update={"labelers": (), "findings": tuple(map(str, task.labels.columns))})
             home = Home(Path(folder) / reading).create()
             homes.fill(home, given(task))
