@@ -85,7 +85,8 @@ def test_a_killed_writer_leaves_no_half_table(home: Home) -> None:
         "def dying(table, path, **k):\n    write(table, path, **k)\n    os.kill(os.getpid(), 9)\n"
         "pq.write_table = dying\n"
         f"Home(Path({str(home.root)!r})).write('groups', pa.table({{'image_id': ['a'], 'patient_id': ['p'], 'group_id': ['p'],"
-        " 'duplicate_of': pa.nulls(1, pa.string()), 'duplicate_kinds': pa.nulls(1, pa.list_(pa.string())), 'correlation': pa.nulls(1, pa.float64())}))\n"
+        " 'duplicate_of': pa.nulls(1, pa.string()), 'duplicate_kinds': pa.nulls(1, pa.list_(pa.string())),"
+        " 'correlation': pa.nulls(1, pa.float64())}))\n"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
     assert not home.exists("groups")
