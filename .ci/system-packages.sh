@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Debian packages that the tests use: Chromium and its driver for the Dagster UI in a browser, tesseract to read letters on films.
+# Debian packages that the tests use: Chromium and its driver for the Dagster UI in a browser, tesseract to read letters on films,
+# Orthanc and its DICOMweb plug-in as a service to collect from.
 set -euo pipefail
 
 wanted=()
 { command -v chromium && command -v chromedriver; } >/dev/null || wanted+=(chromium chromium-driver)
 command -v tesseract >/dev/null || wanted+=(tesseract-ocr)
+{ command -v Orthanc && test -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so; } >/dev/null || wanted+=(orthanc orthanc-dicomweb)
 if [ ${#wanted[@]} -eq 0 ]; then
   exit 0
 fi

@@ -15,6 +15,7 @@ from dagster import ConfigurableResource, DagsterInstance, DagsterRunStatus, Ini
 from pydantic import Field
 
 from pipeline.base.errors import ExportError
+from pipeline.base.locations import is_there, settled
 from pipeline.base.provenance import ROOT
 from pipeline.base.settings import PROFILES, Profile, Settings, load
 from pipeline.base.stages import Done
@@ -43,27 +44,27 @@ class Curator:
 
     home: Home
     settings: Settings
-    export: Path
+    export: str | Path
     tell: Callable[[Done], None] = lambda _: None
     done: list[Done] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
 
-def require_export(export: Path) -> Path:
-    """Refuse an export that is not a folder.
+def require_export(export: str | Path) -> str:
+    """Refuse an export that is neither a folder nor a URL.
 
     Raises:
         ExportError: it is missing, or a file.
     """
-    if not export.expanduser().is_dir():
+    if not is_there(export):
         raise ExportError(
             f"the export {export} is not a folder", "give the folder of DICOM files and reports: cxr run EXPORT, or CXR_EXPORT"
         )
-    return export.expanduser()
+    return settled(export)
 
 
 @contextmanager
-def opened(export: Path, home: Path, profile: Profile | None = None, overrides: tuple[str, ...] = ()) -> Iterator[Curator]:
+def opened(export: str | Path, home: Path, profile: Profile | None = None, overrides: tuple[str, ...] = ()) -> Iterator[Curator]:
     """Open a home for one run, make it when it is new, and hold its lock.
 
     Raises:
@@ -95,7 +96,7 @@ class CuratorResource(ConfigurableResource[Curator]):
         # By the job's name: however a job is launched it keeps its name, while its config and tags reach some launches only.
         named = context.run.job_name if context.run and context.run.job_name in PROFILES else None
         profile = cast("Profile | None", self.profile or named)  # `load` refuses any other word.
-        with opened(Path(self.export), Path(self.home), profile, tuple(self.overrides)) as curator:
+        with opened(self.export, Path(self.home), profile, tuple(self.overrides)) as curator:
             yield curator
         if context.instance:
             forget_old_runs(context.instance)

@@ -47,7 +47,7 @@ defs = build_defs()
 
 def run_path(
     home: Path,
-    export: Path,
+    export: str | Path,
     profile: Profile | None = None,
     overrides: tuple[str, ...] = (),
     until: str | None = None,
@@ -59,7 +59,7 @@ def run_path(
 
     Args:
         home: folder of the dataset; made when new.
-        export: folder of DICOM files and reports.
+        export: folder of DICOM files and reports, or the URL of a store or service.
         profile: wins over the one in HOME/settings.toml.
         overrides: settings as "section.key=value".
         until: last stage; all when None.

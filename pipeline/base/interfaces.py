@@ -28,11 +28,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """One file of an export: path below it with '/', size in bytes, and a stamp that changes when the file does."""
+    """One file of an export: path below it with '/', size in bytes, and a stamp that changes when the file does.
+
+    `problem` is the reason code of a file that must not be opened, such as a member of an archive that would unpack outside it.
+    """
 
     relative: str
     size_bytes: int
     stamp: str
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from pathlib import Path
 from pipeline.base.errors import HomeError
 
 KEY_VARIABLE = "CXR_PSEUDONYM_KEY"
+# What a home holds once names were given: a new key would then give every patient a second name.
+_USED = "paths.parquet"
 _CHARACTERS = 16
 
 
@@ -31,7 +33,17 @@ class Pseudonyms:
 
     def digest(self, content: bytes) -> str:
         """Keyed digest of bytes, 32 characters of base32."""
-        return base64.b32encode(hashlib.blake2b(content, digest_size=20, key=self.key[:64]).digest()).decode().lower()
+        hasher = self.hasher()
+        hasher.update(content)
+        return self.encoded(hasher)
+
+    def hasher(self) -> hashlib.blake2b:
+        """A keyed hash to feed piece by piece; `encoded` ends it."""
+        return hashlib.blake2b(digest_size=20, key=self.key[:64])
+
+    def encoded(self, hasher: hashlib.blake2b) -> str:
+        """What `digest` makes of the bytes fed to a hasher."""
+        return base64.b32encode(hasher.digest()).decode().lower()
 
     def number(self, kind: str, identifier: str) -> int:
         """A secret 64-bit number that belongs to an identifier, for shards, splits and date shifts."""
@@ -55,7 +67,7 @@ def load(private: Path) -> Pseudonyms:
         key = given.encode()
     elif path.exists():
         key = path.read_bytes()
-    elif check.exists():
+    elif check.exists() or (private / _USED).exists():
         raise HomeError("the pseudonym key of this home is gone", f"restore private/pseudonym.key or set {KEY_VARIABLE} to the old key")
     else:
         key = secrets.token_hex(32).encode()
@@ -64,6 +76,8 @@ def load(private: Path) -> Pseudonyms:
         raise HomeError("the pseudonym key is shorter than 32 characters", f"set {KEY_VARIABLE} to at least 32 random characters")
     found = Pseudonyms(key)
     value = found.digest(b"cxr-curator key check").encode()
+    if not check.exists() and (private / _USED).exists():
+        raise HomeError("the check value of this home's pseudonym key is gone", "restore private/pseudonym.check, or start a new home")
     if not check.exists():
         _write_private(check, value)
     elif check.read_bytes() != value:

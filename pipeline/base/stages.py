@@ -102,14 +102,14 @@ def upto(until: str | None) -> tuple[Stage, ...]:
     return STAGES if until is None else STAGES[: NAMES.index(until) + 1]
 
 
-def execute(name: str, home: Home, settings: Settings, export: Path | None = None, shards: Sequence[int] | None = None) -> Done:
+def execute(name: str, home: Home, settings: Settings, export: str | Path | None = None, shards: Sequence[int] | None = None) -> Done:
     """Run one stage, or skip it when its inputs, settings and code are those of its last run and its tables are untouched.
 
     Args:
         name: the stage.
         home: where its tables lie.
         settings: of the run.
-        export: the folder that `collect` reads.
+        export: the folder or URL that `collect` reads.
         shards: the shards that `decode` works on; all when None.
     """
     stage, started = BY_NAME[name], time.perf_counter()

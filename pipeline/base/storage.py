@@ -17,7 +17,7 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -121,6 +121,36 @@ class Home:
         table = tables.conform(name, table)
         self._put(self.path(name), table)
         return table
+
+    def write_batches(self, name: str, batches: Iterable[pa.Table]) -> int:
+        """Write a table of any length that comes in pieces sorted by its key; the old one stays until the new one is whole.
+
+        Returns:
+            Rows written.
+
+        Raises:
+            TableError: a piece breaks the contract, or pieces are out of order.
+            HomeError: the disk is full or not writable.
+        """
+        spec, path, rows, last = tables.BY_NAME[name], self.path(name), 0, None
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        with disk_errors(self.root):
+            try:
+                with pq.ParquetWriter(temporary, spec.schema, compression="zstd", compression_level=3) as writer:
+                    for batch in batches:
+                        table = tables.conform(name, batch)
+                        if not table.num_rows:
+                            continue
+                        first, end = (tuple(table.column(column)[at].as_py() for column in spec.key) for at in (0, -1))
+                        if last is not None and first <= last:
+                            raise TableError(f"table {name}: its pieces are not sorted by {spec.key}", "mend the stage that writes it")
+                        writer.write_table(table, row_group_size=_ROW_GROUP)
+                        rows, last = rows + table.num_rows, end
+                _sync(temporary)
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+        return rows
 
     def read(self, name: str, columns: Sequence[str] | None = None, *, shard: int | None = None) -> pa.Table:
         """A table, sorted by its key; of a sharded table all shards, or one.
@@ -265,6 +295,19 @@ def copy_parquet(relation: pa.Table, path: Path) -> None:
     with disk_errors(path.parent):
         try:
             pq.write_table(relation, temporary, compression="zstd", compression_level=3)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def copy_batches(batches: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
+    """Write Arrow tables of one schema as one Parquet file, atomically, one at a time in memory."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with disk_errors(path.parent):
+        try:
+            with pq.ParquetWriter(temporary, schema, compression="zstd", compression_level=3) as writer:
+                for batch in batches:
+                    writer.write_table(batch)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

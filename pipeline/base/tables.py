@@ -78,7 +78,12 @@ TABLES: tuple[Table, ...] = (
         ("file_id",),
         (
             _FILE,
-            _c("file_kind", STRING, "What the file turned out to be.", values=("dicom", "picture", "report", "published_labels", "other")),
+            _c(
+                "file_kind",
+                STRING,
+                "What the file turned out to be.",
+                values=("dicom", "picture", "report", "published_labels", "archive", "other"),
+            ),
             _c("size_bytes", INT, "Size of the file."),
             _c("content_digest", STRING, "Keyed digest of the file's bytes: equal files have equal digests."),
             _c("read_error", STRING, "Reason code when a file that should be DICOM could not be read, else null.", null=True),
@@ -151,6 +156,19 @@ TABLES: tuple[Table, ...] = (
             _FINDING,
             _c("annotator", STRING, "Who said so, for example published:nih."),
             _c("state", STRING, "What was said; UNMENTIONED where the source was silent.", values=STATE_VALUES),
+        ),
+    ),
+    Table(
+        "deidentification",
+        "collect",
+        "How identities were removed: the profile of DICOM PS3.15 Annex E and every option of CID 7050.",
+        ("code",),
+        (
+            _c("code", STRING, "Code of the profile or option."),
+            _c("coding_scheme", STRING, "Coding Scheme Designator."),
+            _c("meaning", STRING, "Code Meaning."),
+            _c("is_taken", BOOL, "Whether it was applied."),
+            _c("how", STRING, "How, or why not."),
         ),
     ),
     Table(
@@ -246,6 +264,22 @@ TABLES: tuple[Table, ...] = (
             _c("is_unlike", BOOL, "Whether a film that is none of these is unlike the other films."),
         ),
         (("image_id", "images.image_id"),),
+    ),
+    Table(
+        "manifest",
+        "exclude",
+        "Audit trail: what went in, what came out, what became of it. Each line holds the digest of all before it.",
+        ("line",),
+        (
+            _c("line", INT, "Number of the line, from 0, in the order of file_id."),
+            _FILE,
+            _c("source_digest", STRING, "Keyed digest of the file's bytes; empty where they could not be read."),
+            _c("output_digest", STRING, "Keyed digest of the stored film or report text; null where nothing came of the file.", null=True),
+            _c("disposition", STRING, "What became of it.", values=("image", "excluded", "duplicate", "report", "skipped")),
+            _c("reason", STRING, "Reason code; empty for image and report."),
+            _c("chain", STRING, "Keyed digest of this line and the chain of the line before."),
+        ),
+        (("file_id", "files.file_id"),),
     ),
     Table(
         "groups",

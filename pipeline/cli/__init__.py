@@ -17,7 +17,7 @@ from pipeline.base import stages
 from pipeline.base.errors import CxrError, InputError
 from pipeline.base.settings import Profile
 from pipeline.base.storage import Home
-from pipeline.cli import audit, compare, label, policies
+from pipeline.cli import audit, compare, deid, label, policies, receive
 
 
 class TwoWords(TyperGroup):
@@ -38,6 +38,9 @@ app = typer.Typer(
 )
 verdicts = typer.Typer(help="Take a worksheet of suspicious labels to a radiologist, and the decisions back.", no_args_is_help=True)
 app.add_typer(verdicts, name="verdicts")
+deidentification = typer.Typer(help="Prove that no identity leaves.", no_args_is_help=True)
+app.add_typer(deidentification, name="deid")
+deidentification.command("verify")(deid.verify)
 console = Console(highlight=False)
 
 HomeOption = Annotated[Path, typer.Option("--home", help="Folder of the dataset.", envvar="CXR_HOME")]
@@ -83,7 +86,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 @app.command()
 def run(
-    export: Annotated[Path, typer.Argument(help="Folder with DICOM files and reports.")],
+    export: Annotated[str, typer.Argument(help="Folder with DICOM files and reports, or the URL of an object store or DICOMweb service.")],
     home: HomeOption,
     profile: Annotated[ProfileName | None, typer.Option(help="tiny for a quick look, full for the real thing.")] = None,
     until: Annotated[StageName | None, typer.Option(help="Stop after this stage.")] = None,
@@ -100,7 +103,7 @@ def run(
     console.print(f"[dim]{sum(step.skipped for step in done)} of {len(done)} stages were up to date. Everything lies in {home}.[/dim]")
 
 
-def run_stages(export: Path, home: Path, profile: str | None, until: str | None, overrides: tuple[str, ...]) -> list[stages.Done]:
+def run_stages(export: str | Path, home: Path, profile: str | None, until: str | None, overrides: tuple[str, ...]) -> list[stages.Done]:
     """Run the path through Dagster in this process, saying each stage as it ends."""
     from pipeline.definitions import run_path
 
@@ -202,6 +205,7 @@ app.command("audit")(audit.audit)
 app.command("label")(label.label)
 app.command("label compare")(compare.compare)
 app.command("labelers")(label.labelers)
+app.command("receive")(receive.receive)
 app.command("policies compare")(policies.compare)
 
 

@@ -5,12 +5,14 @@ Identifiers are the source's where it gives them, so that films, labels and repo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from pipeline.base.interfaces import FilmFacts
+from pipeline.base.interfaces import FilmFacts, FoundFile
 from pipeline.collect.headers import Header, banded_age
 
+Known = Callable[[FoundFile], FilmFacts | None]
 _WORDS = ("view_position", "patient_sex", "modality")
 
 

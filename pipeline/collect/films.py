@@ -47,13 +47,11 @@ class Films:
     """
 
     def __init__(self, found: Scan) -> None:
-        self.image_ids: list[str] = list(dict.fromkeys(instance.image_id for instance in found.instances))
+        self._instances = found.instances
+        self.image_ids: list[str] = list(dict.fromkeys(instance.image_id for instance in found.instances()))
         self.strangers = 0
         self.ambiguous = 0
-        self._instances = found.instances
         self._codes = {image_id: code for code, image_id in enumerate(self.image_ids)}
-        relative = {file.file_id: file.found.relative for file in found.files}
-        self._parts = [tuple(stem(relative[instance.file_id]).split("/")) for instance in found.instances]
         self._indexes: dict[tuple[str, int], dict[str, tuple[int, ...]]] = {}
 
     def find(self, names: Sequence[tuple[str, str]]) -> tuple[int, ...]:
@@ -77,7 +75,8 @@ class Films:
         films: dict[str, dict[int, None]] = defaultdict(dict)
         owners: dict[str, set[object]] = defaultdict(set)
         name, owner = _NAMES[kind], _OWNERS.get(kind)
-        for instance, parts in zip(self._instances, self._parts, strict=True):
+        for instance in self._instances():
+            parts = tuple(stem(instance.relative).split("/"))
             if value := name(instance, parts, n_parts):
                 films[value][self._codes[instance.image_id]] = None
                 if owner:

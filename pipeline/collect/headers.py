@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pydicom
 from pydicom.datadict import tag_for_keyword
@@ -75,9 +75,24 @@ def read_header(path: Path, max_bytes: int) -> Header:
     Raises:
         HeaderError: empty_file, not_dicom, damaged_header.
     """
-    if path.stat().st_size == 0:
+    with path.open("rb") as handle:
+        return parse_header(handle, path.stat().st_size, max_bytes)
+
+
+def parse_header(handle: BinaryIO, size_bytes: int, max_bytes: int) -> Header:
+    """As `read_header`, from an open file.
+
+    Args:
+        handle: the file; must be able to seek.
+        size_bytes: its size.
+        max_bytes: as `read_header`.
+
+    Raises:
+        HeaderError: empty_file, not_dicom, damaged_header.
+    """
+    if size_bytes == 0:
         raise HeaderError("empty_file")
-    dataset, has_pixels = _parse(path, max_bytes)
+    dataset, has_pixels = _parse(handle, max_bytes)
     uid = _text(dataset, "SOPInstanceUID")
     if uid is None or _text(dataset, "SOPClassUID") is None:
         raise HeaderError("not_dicom")
@@ -95,7 +110,7 @@ def read_header(path: Path, max_bytes: int) -> Header:
     )
 
 
-def _parse(path: Path, max_bytes: int) -> tuple[Dataset, bool]:
+def _parse(handle: BinaryIO, max_bytes: int) -> tuple[Dataset, bool]:
     reached: list[int] = []
 
     def stop(tag: int, _vr: str | None, _length: int) -> bool:
@@ -105,7 +120,7 @@ def _parse(path: Path, max_bytes: int) -> tuple[Dataset, bool]:
         return handle.tell() > max_bytes
 
     tags = [tag for keyword in _READ if (tag := tag_for_keyword(keyword)) is not None]
-    with quiet(), path.open("rb") as handle:
+    with quiet():
         for force in (False, True):
             handle.seek(0)
             try:

@@ -15,7 +15,8 @@ from pipeline.base import tables
 from pipeline.base.labels import STATES, LabelState
 from pipeline.collect import published, text_table
 from pipeline.collect.films import Films
-from pipeline.collect.scan import Scan, ScannedFile
+from pipeline.collect.ledger import Entry
+from pipeline.collect.scan import Scan
 
 _STATE_CODES: Mapping[str, int] = {state: code for code, state in enumerate(STATES)}
 _SHOWN = 5
@@ -23,9 +24,10 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The table, the official splits by image_id, and what could not be used."""
+    """The table, the files it was read from, the official splits by image_id, and what could not be used."""
 
     table: pa.Table
+    files: frozenset[str]
     official: dict[str, str]
     warnings: tuple[str, ...]
 
@@ -100,28 +102,31 @@ def read_published(found: Scan) -> Published:
     Raises:
         InputError: a file of a known layout holds what the layout does not know; the line is named.
     """
-    films, cells = Films(found), _Cells()
-    official = {instance.image_id: instance.split for instance in found.instances if instance.split}
+    films, cells, files = Films(found), _Cells(), set[str]()
+    official = {instance.image_id: instance.split for instance in found.instances() if instance.split}
     unknown: dict[str, Counter[str]] = defaultdict(Counter)
-    for index, file in enumerate(found.files):
-        recognised = published.recognise(found.path(file)) if _may_hold_labels(file) else None
-        if recognised is None:
+    for entry in found.ledger.entries("f.kind IN ('csv', 'other') AND f.error IS NULL", "f.path"):
+        if not _may_hold_labels(entry):
             continue
-        found.files[index] = ScannedFile(file.found, file.file_id, "labels", file.content_digest)
-        if recognised.layout is None:
-            for names, split in published.read_splits(recognised.table):
-                official.update((films.image_ids[film], split) for film in films.find(names))
-            continue
-        for names, annotator, states in recognised.layout.read(recognised.table):
-            cells.add(films.find(names), annotator, states)
-        unknown[recognised.name].update(recognised.table.unknown)
+        with found.local(entry) as path:
+            recognised = published.recognise(path)
+            if recognised is None:
+                continue
+            files.add(entry.file_id)
+            if recognised.layout is None:
+                for names, split in published.read_splits(recognised.table):
+                    official.update((films.image_ids[film], split) for film in films.find(names))
+                continue
+            for names, annotator, states in recognised.layout.read(recognised.table):
+                cells.add(films.find(names), annotator, states)
+            unknown[recognised.name].update(recognised.table.unknown)
     positions, clashing = cells.settled()
     warnings = (*films.warnings(), *_clashes(clashing), *(_unknown(name, names) for name, names in unknown.items() if names))
-    return Published(cells.table(positions, films.image_ids), official, warnings)
+    return Published(cells.table(positions, films.image_ids), frozenset(files), official, warnings)
 
 
-def _may_hold_labels(file: ScannedFile) -> bool:
-    return file.kind in ("csv", "other") and file.found.relative.lower().endswith(text_table.SUFFIXES)
+def _may_hold_labels(entry: Entry) -> bool:
+    return entry.found.relative.lower().endswith(text_table.SUFFIXES)
 
 
 def _clashes(n: int) -> list[str]:

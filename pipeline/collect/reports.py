@@ -2,47 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePosixPath
 
-from pipeline.base.pseudonyms import Pseudonyms
+from pipeline.base.provenance import digest
 from pipeline.base.reports import sections
 from pipeline.collect.deidentify import scrub
-from pipeline.collect.scan import Instance, Scan, ScannedFile
+from pipeline.collect.ledger import Entry
+from pipeline.collect.scan import Instance, Scan
 
 
-@dataclass(frozen=True, slots=True)
-class Reports:
-    """Rows of `reports`, and which file each came from."""
+def read_reports(found: Scan) -> None:
+    """Read every report into the ledger; one whose text, films and facts are what they were is not read again.
 
-    rows: list[dict[str, object]]
-    by_file: dict[str, str]
-
-
-def read_reports(found: Scan, names: Pseudonyms) -> Reports:
-    """Read every report. A text is one when its name is an accession number, or when it lies among such texts."""
-    accessions = found.by_accession()
-    rows: dict[str, dict[str, object]] = {}
-    by_file: dict[str, str] = {}
-    for file in _report_files(found, set(accessions)):
-        accession = PurePosixPath(file.found.relative).stem
+    A text is a report when its name is an accession number, or when it lies among such texts.
+    """
+    names, ledger = found.names, found.ledger
+    for entry in ledger.report_files():
+        accession = PurePosixPath(entry.found.relative).stem
         report_id = names.of("report", accession)
-        if report_id in rows:  # filed twice: the first by path counts, the other stays a skipped file
+        instances = found.of_accession(accession)
+        identifiers = sorted(_identifiers(accession, instances))
+        study_id = next((instance.study_id for instance in instances if instance.study_id), None)
+        basis = digest([entry.digest, identifiers, study_id])
+        known = ledger.report(report_id)
+        if known and known[1]:  # filed twice: the first by path counts, the other stays a skipped file
             continue
-        rows[report_id] = _row(report_id, names.of("accession", accession), _decode(found, file), accession, accessions.get(accession, []))
-        by_file[file.file_id] = report_id
-    return Reports(list(rows.values()), by_file)
+        if known and known[0] == basis:
+            ledger.keep_report(report_id, entry.found.relative)
+            continue
+        row = _row(report_id, names.of("accession", accession), study_id, _decode(found, entry), identifiers)
+        ledger.put_report(report_id, entry.found.relative, basis, row)
+    ledger.forget_gone_reports()
 
 
-def _report_files(found: Scan, accessions: set[str]) -> list[ScannedFile]:
-    texts = [(file, PurePosixPath(file.found.relative)) for file in found.files if file.kind == "text" and file.read_error is None]
-    folders = {path.parent for _, path in texts if path.stem in accessions}
-    return [file for file, path in texts if path.parent in folders]
-
-
-def _decode(found: Scan, file: ScannedFile) -> str:
-    with found.open(file) as raw:
+def _decode(found: Scan, entry: Entry) -> str:
+    with found.open(entry) as raw:
         content = raw.read()
     try:
         return content.decode("utf-8-sig")
@@ -50,14 +45,14 @@ def _decode(found: Scan, file: ScannedFile) -> str:
         return content.decode("latin-1")
 
 
-def _row(report_id: str, accession_id: str, text: str, accession: str, instances: list[Instance]) -> dict[str, object]:
-    text, removed = scrub(text, _identifiers(accession, instances))
+def _row(report_id: str, accession_id: str, study_id: str | None, text: str, identifiers: list[str]) -> dict[str, object]:
+    text, removed = scrub(text, identifiers)
     found = sections(text)
     body = {section.name: text[section.start : section.end] for section in reversed(found)}
     return {
         "report_id": report_id,
         "accession_id": accession_id,
-        "study_id": next((instance.study_id for instance in instances if instance.study_id), None),
+        "study_id": study_id,
         "text": text,
         "sections": [{"name": section.name, "start": section.start, "end": section.end} for section in found],
         "findings": body.get("findings"),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
 from pipeline.base.errors import HomeError
 from pipeline.base.interfaces import StageResult
+from pipeline.base.locations import is_there, located
 from pipeline.base.provenance import digest
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
@@ -55,7 +55,7 @@ def _candidates(home: Home, settings: Settings) -> dict[int, list[Candidate]]:
 
     A film that several files hold is decoded in full, so that pixels of different transfer syntaxes can be compared.
     """
-    export = Path((home.private / "export").read_text())
+    export = (home.private / "export").read_text()
     paths = dict(zip(*(column.to_pylist() for column in pq.read_table(home.private / "paths.parquet").columns), strict=True))
     digests = dict(zip(*(column.to_pylist() for column in home.read("files", ["file_id", "content_digest"]).columns), strict=True))
     rows = [row for row in home.read("instances").to_pylist() if _is_film(row, settings)]
@@ -67,9 +67,11 @@ def _candidates(home: Home, settings: Settings) -> dict[int, list[Candidate]]:
         file_id, image_id = row["file_id"], row["image_id"]
         in_full = can_reduce and copies[image_id] > 1
         path = paths[file_id]
-        candidate = Candidate(file_id, image_id, digests[file_id], path, export / path, in_full, fingerprints[in_full])
+        candidate = Candidate(
+            file_id, image_id, digests[file_id], path, located(export, settings.collect.source, path), in_full, fingerprints[in_full]
+        )
         found.setdefault(row["shard"], []).append(candidate)
-    if not export.is_dir():
+    if not is_there(export):
         raise HomeError("the export folder is no longer where collect found it", "run again with the folder's present place")
     return {shard: sorted(rows, key=lambda row: row.relative) for shard, rows in found.items()}
 

@@ -15,13 +15,14 @@ from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
 from pipeline.exclude.decide import apply_rules, ledger
 from pipeline.exclude.film_checks import check_films
+from pipeline.exclude.manifest import write_manifest
 
 __all__ = ["run"]
 _FIELD = ("field_left", "field_top", "field_right", "field_bottom")
 
 
 def run(home: Home, settings: Settings) -> StageResult:
-    """Check the films' pixels, apply every registered rule, and write `film_checks`, `exclusions` and HOME/private/files.parquet."""
+    """Check the pixels, apply every rule, and write `film_checks`, `exclusions`, `manifest` and HOME/private/files.parquet."""
     files = facts(home)
     is_checked = files["positive"].notna()
     home.write("film_checks", pa.Table.from_pandas(files.loc[is_checked, list(tables.BY_NAME["film_checks"].names)], preserve_index=False))
@@ -30,6 +31,7 @@ def run(home: Home, settings: Settings) -> StageResult:
     paths = pq.read_table(home.private / "paths.parquet").to_pandas()
     private = ledger(files, exclusions, paths)
     home.write("private_files", pa.Table.from_pandas(private, preserve_index=False))
+    write_manifest(home, private)
     removed = exclusions[exclusions["action"] != "flag"]
     flagged = exclusions[exclusions["action"] == "flag"]
     return StageResult(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.base import findings
+from pipeline.base import findings, settings
 from pipeline.base.errors import InputError
 from pipeline.base.interfaces import LABEL_FILES, SOURCES, FileLabels, FoundFile, is_film_reader
 from pipeline.base.labels import LabelState
@@ -18,7 +18,8 @@ from pipeline.base.pseudonyms import Pseudonyms
 from pipeline.collect import labels, published
 from pipeline.collect.films import KINDS
 from pipeline.collect.headers import Header
-from pipeline.collect.scan import Instance, Scan, ScannedFile
+from pipeline.collect.ledger import Entry, Ledger
+from pipeline.collect.scan import Scan
 
 P, N, U, S = LabelState.POSITIVE, LabelState.NEGATIVE, LabelState.UNCERTAIN, LabelState.UNMENTIONED
 CHEXPERT = (
@@ -408,17 +409,27 @@ def test_other_xml_is_left_alone(text: str, tmp_path: Path) -> None:
 
 def scan(tmp_path: Path, films: list[tuple[str, str]], *files: Path) -> Scan:
     """Films (path, patient) and label files of an export."""
-    found = [ScannedFile(FoundFile(path, 1, ""), f"file{index}", "dicom", "") for index, (path, _) in enumerate(films)]
-    made = [
-        Instance(f"file{index}", f"image{index}", patient, f"study{index}", None, 0, header(index))
-        for index, (_, patient) in enumerate(films)
-    ]
-    texts = [ScannedFile(FoundFile(path.name, 1, ""), path.name, "csv" if path.suffix == ".csv" else "other", "") for path in files]
-    return Scan([*found, *texts], made, Pseudonyms(b"k" * 32), 1, tmp_path, SOURCES.get("dicom_folder"))
+    ledger = Ledger(tmp_path / "ledger.sqlite", "test")
+    for index, (path, patient) in enumerate(films):
+        ledger.put(Entry(FoundFile(path, 1, ""), 1, f"file{index}", "dicom", "", header=header(index, patient)), f"ACC{index}")
+    for path in files:
+        ledger.put(Entry(FoundFile(path.name, 1, ""), 1, path.name, "csv" if path.suffix == ".csv" else "other", ""), None)
+    ledger.commit()
+    return Scan(ledger, Plain(), settings.load(), str(tmp_path), SOURCES.get("dicom_folder"), tmp_path)
 
 
-def header(index: int) -> Header:
-    return Header(f"1.2.{index}", f"1.3.{index}", None, f"P{index}", f"ACC{index}", None, None, ())
+class Plain(Pseudonyms):
+    """Names that a test can read: the film 1.2.7 is image7."""
+
+    def __init__(self) -> None:
+        super().__init__(b"k" * 32)
+
+    def of(self, kind: str, identifier: str) -> str:
+        return f"{kind}{identifier.rpartition('.')[2]}"
+
+
+def header(index: int, patient: str) -> Header:
+    return Header(f"1.2.{index}", f"1.3.{index}", None, patient, f"ACC{index}", None, None, ())
 
 
 def cells(found: labels.Published, state: str = "POSITIVE") -> set[tuple[str, str, str]]:
@@ -448,7 +459,7 @@ def test_labels_reach_their_film(path: str, name: str, text: str, tmp_path: Path
     found = scan(tmp_path, [(path, "p0"), ("elsewhere/other.dcm", "p1")], put(tmp_path, name, text))
     made = labels.read_published(found)
     assert {(image, finding) for image, _, finding in cells(made)} == {("image0", "Mass")}
-    assert found.files[-1].kind == "labels"
+    assert made.files == {name}
 
 
 def test_siim_joins_by_uid_or_by_file_name(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A folder of DICOM files and text reports in any layout, labels in CSV files beside them."""
+"""A folder of DICOM files and text reports in any layout, labels in CSV files beside them; zip and tar archives are folders too."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar
 
 from pipeline.base.interfaces import SOURCES, FilmFacts, FoundFile, SourceCard
+from pipeline.collect.sources import _members
 
 _DICOM_SUFFIXES = {".dcm", ".dicom", ".ima"}
 _PREAMBLE_BYTES = 128
@@ -20,23 +21,31 @@ class DicomFolder:
     card: ClassVar[SourceCard] = SourceCard("A folder of DICOM files", "your own", "", "any")
 
     def files(self, export: str) -> Iterator[FoundFile]:
-        """Every regular file below `export`, by path; symbolic links are not followed, so no link leads outside or round."""
+        """Every file below `export`, by path, and members of archives; links are told, not followed, so none leads outside or round."""
         yield from _walk(Path(export), "")
 
     def kind(self, export: str, found: FoundFile) -> str:
-        """dicom, text, csv or other, by name and magic."""
+        """dicom, text, csv, archive or other, by name and magic."""
+        if _members.is_archive(found.relative) and _members.split(export, found.relative) is None:
+            return "archive"
         suffix = Path(found.relative).suffix.lower()
         if suffix in _DICOM_SUFFIXES:
             return "dicom"
         if suffix in (".txt", ".csv"):
             return "text" if suffix == ".txt" else "csv"
-        with self.open(export, found.relative) as handle:
-            handle.seek(_PREAMBLE_BYTES)
-            return "dicom" if handle.read(4) == b"DICM" else "other"
+        return "dicom" if self._head(export, found.relative)[_PREAMBLE_BYTES:] == b"DICM" else "other"
 
     def open(self, export: str, relative: str) -> BinaryIO:
         """The bytes of one file."""
-        return (Path(export) / relative).open("rb")
+        inner = _members.split(export, relative)
+        return _members.open_member(*inner) if inner else (Path(export) / relative).open("rb")
+
+    def _head(self, export: str, relative: str) -> bytes:
+        try:
+            with self.open(export, relative) as handle:
+                return handle.read(_PREAMBLE_BYTES + 4)
+        except OSError:  # it is told when the file itself is read
+            return b""
 
     def facts(self, export: str) -> Callable[[FoundFile], FilmFacts | None]:
         """Headers say it all."""
@@ -47,8 +56,23 @@ def _walk(folder: Path, prefix: str) -> Iterator[FoundFile]:
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda found: found.name):
             relative = f"{prefix}{entry.name}"
+            if not _is_utf8(relative):
+                told = relative.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+                yield FoundFile(told, 0, "", "undecodable_name")
+                continue
             if entry.is_dir(follow_symlinks=False):
                 yield from _walk(Path(entry.path), f"{relative}/")
             elif entry.is_file(follow_symlinks=False):
                 facts = entry.stat(follow_symlinks=False)
-                yield FoundFile(relative, facts.st_size, str(facts.st_mtime_ns))
+                found = FoundFile(relative, facts.st_size, str(facts.st_mtime_ns))
+                yield from _members.files(Path(entry.path), found) if _members.is_archive(entry.name) else (found,)
+            else:
+                yield FoundFile(relative, 0, "", "link" if entry.is_symlink() else "special_file")
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

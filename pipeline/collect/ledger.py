@@ -1,0 +1,242 @@
+"""The ledger of an export: HOME/private/ledger.sqlite, one row a path with what was read from it.
+
+It is what makes discovery a stream (nothing here grows with the export but this file), a second run cheap (a file whose size and stamp are
+those of the ledger is not opened), and a killed run resumable (rows are committed as they come). It holds original identifiers.
+Nothing is decided here: what a file means is in `scan`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipeline.base.interfaces import FilmFacts, FoundFile
+from pipeline.base.storage import disk_errors
+from pipeline.collect.headers import Header
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS files (
+    path TEXT PRIMARY KEY, folder TEXT NOT NULL, stem TEXT NOT NULL, size_bytes INTEGER NOT NULL, stamp TEXT NOT NULL,
+    n_bytes INTEGER NOT NULL, file_id TEXT NOT NULL, kind TEXT NOT NULL, digest TEXT NOT NULL, error TEXT, header TEXT,
+    fact TEXT, accession TEXT,
+    visit INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS by_file_id ON files (file_id);
+CREATE INDEX IF NOT EXISTS by_accession ON files (accession) WHERE accession IS NOT NULL;
+CREATE INDEX IF NOT EXISTS texts ON files (folder, stem) WHERE kind = 'text';
+CREATE TABLE IF NOT EXISTS reports (report_id TEXT PRIMARY KEY, path TEXT NOT NULL, basis TEXT NOT NULL, row TEXT NOT NULL,
+    visit INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS by_path ON reports (path);
+"""
+_COLUMNS = ("path", "size_bytes", "stamp", "n_bytes", "file_id", "kind", "digest", "error", "header", "fact")
+_SELECT = f"SELECT {', '.join(f'f.{name}' for name in _COLUMNS)} FROM files f"
+# What a killed run loses, at most: so many changed rows, or those of so many seconds.
+_COMMIT = 256
+_COMMIT_S = 2.0
+_REPORTS = """
+    f.kind = 'text' AND f.error IS NULL AND f.folder IN (
+        SELECT t.folder FROM files t JOIN files i ON i.accession = t.stem WHERE t.kind = 'text' AND t.error IS NULL)"""
+
+T = TypeVar("T", Header, FilmFacts)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file as the ledger has it.
+
+    Attributes:
+        n_bytes: bytes that were read; a source may not know the size beforehand.
+        kind: the source's word.
+        error: a reason code.
+        header: as read, without the source's facts.
+    """
+
+    found: FoundFile
+    n_bytes: int
+    file_id: str
+    kind: str
+    digest: str
+    error: str | None = None
+    header: Header | None = None
+    fact: FilmFacts | None = None
+
+
+class Ledger:
+    """One SQLite file, one writer.
+
+    Args:
+        path: the file; made when it is new.
+        reader: what the rows were read with; a ledger of another reader is emptied.
+
+    Raises:
+        HomeError: the disk is full, or the file cannot be written.
+    """
+
+    def __init__(self, path: Path, reader: str) -> None:
+        self._folder = path.parent
+        with disk_errors(self._folder), _sqlite_errors():
+            path.touch(mode=0o600)
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536;")
+            self._db.executescript(_TABLES)
+            if self._state("reader") != reader:
+                self._db.executescript("BEGIN; DELETE FROM files; DELETE FROM reports; DELETE FROM state; COMMIT;")
+                self._set("reader", reader)
+            self._visit = int(self._state("visit") or 0) + 1
+            self._set("visit", str(self._visit))
+        self._open, self._since = 0, 0.0
+
+    def close(self) -> None:
+        """Keep what was read, and give the file back."""
+        self.commit()
+        self._db.close()
+
+    def _state(self, name: str) -> str | None:
+        row = self._db.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _set(self, name: str, value: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, value))
+
+    def known(self, found: FoundFile) -> Entry | None:
+        """The row of a file that has not changed since it was read; None for a new or changed one."""
+        row = self._db.execute(f"{_SELECT} WHERE f.path = ?", (found.relative,)).fetchone()
+        return _entry(row) if row and (row[1], row[2]) == (found.size_bytes, found.stamp) else None
+
+    def keep(self, found: FoundFile) -> None:
+        """The file is still there as it was."""
+        self._write("UPDATE files SET visit = ? WHERE path = ?", (self._visit, found.relative))
+
+    def put(self, entry: Entry, accession: str | None) -> None:
+        """A new or changed file; `accession` is the accession number it is found by."""
+        folder, _, name = entry.found.relative.rpartition("/")
+        stem = name.rpartition(".")[0] or name
+        values = (entry.found.relative, folder, stem, entry.found.size_bytes, entry.found.stamp)
+        self._write(
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *values,
+                entry.n_bytes,
+                entry.file_id,
+                entry.kind,
+                entry.digest,
+                entry.error,
+                _json(entry.header),
+                _json(entry.fact),
+                accession,
+                self._visit,
+            ),
+        )
+
+    def forget_gone(self) -> None:
+        """Drop what this visit did not meet; only after every file was looked at."""
+        self._write("DELETE FROM files WHERE visit <> ?", (self._visit,))
+        self.commit()
+
+    # Reading --------------------------------------------------------------------------------------------------------
+
+    def entries(self, where: str = "TRUE", order: str = "f.file_id") -> Iterator[Entry]:
+        """Rows in order, one at a time."""
+        for row in self._db.execute(f"{_SELECT} WHERE {where} ORDER BY {order}"):
+            yield _entry(row)
+
+    def report_files(self) -> Iterator[Entry]:
+        """Texts filed under an accession number, and those that lie among such, by path."""
+        yield from self.entries(_REPORTS, "f.path")
+
+    def of_accession(self, accession: str) -> list[Entry]:
+        """DICOM files and pictures of an accession number, by path."""
+        return [_entry(row) for row in self._db.execute(f"{_SELECT} WHERE f.accession = ? ORDER BY f.path", (accession,))]
+
+    def report_of(self) -> Iterator[tuple[str, str]]:
+        """file_id and report_id of every report, by file_id."""
+        yield from self._db.execute("SELECT f.file_id, r.report_id FROM reports r JOIN files f ON f.path = r.path ORDER BY f.file_id")
+
+    # Reports --------------------------------------------------------------------------------------------------------
+
+    def report(self, report_id: str) -> tuple[str, bool] | None:
+        """What a report was made from, and whether this visit already met it."""
+        row = self._db.execute("SELECT basis, visit FROM reports WHERE report_id = ?", (report_id,)).fetchone()
+        return None if row is None else (row[0], row[1] == self._visit)
+
+    def keep_report(self, report_id: str, path: str) -> None:
+        """The report is still what it was."""
+        self._write("UPDATE reports SET visit = ?, path = ? WHERE report_id = ?", (self._visit, path, report_id))
+
+    def put_report(self, report_id: str, path: str, basis: str, row: dict[str, object]) -> None:
+        """A new or changed report."""
+        self._write("INSERT OR REPLACE INTO reports VALUES (?, ?, ?, ?, ?)", (report_id, path, basis, json.dumps(row), self._visit))
+
+    def forget_gone_reports(self) -> None:
+        """Drop reports that this visit did not meet."""
+        self._write("DELETE FROM reports WHERE visit <> ?", (self._visit,))
+        self.commit()
+
+    def report_rows(self) -> Iterator[dict[str, object]]:
+        """Rows of `reports`, by report_id."""
+        for (row,) in self._db.execute("SELECT row FROM reports ORDER BY report_id"):
+            yield json.loads(row)
+
+    # Writing --------------------------------------------------------------------------------------------------------
+
+    def commit(self) -> None:
+        """Make what was written last."""
+        if self._open:
+            with disk_errors(self._folder), _sqlite_errors():
+                self._db.execute("COMMIT")
+            self._open = 0
+
+    def _write(self, statement: str, values: Iterable[Any]) -> None:
+        with disk_errors(self._folder), _sqlite_errors():
+            if not self._open:
+                self._db.execute("BEGIN")
+                self._since = time.monotonic()
+            self._db.execute(statement, tuple(values))
+        self._open += 1
+        if self._open >= _COMMIT or time.monotonic() - self._since > _COMMIT_S:
+            self.commit()
+
+
+class _sqlite_errors:  # noqa: N801
+    """SQLite's words for a disk that is full or not writable, as the operating system's."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.OperationalError):
+            import errno
+
+            full = "full" in str(error) or "disk I/O" in str(error)
+            raise OSError(errno.ENOSPC if full else errno.EACCES, "the ledger of the export") from error
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    path, size_bytes, stamp, n_bytes, file_id, kind, digest, error, header, fact = row
+    found = FoundFile(path, size_bytes, stamp)
+    return Entry(found, n_bytes, file_id, kind, digest, error, _object(Header, header), _object(FilmFacts, fact))
+
+
+def _json(value: Header | FilmFacts | None) -> str | None:
+    return None if value is None else json.dumps(asdict(value), default=date.isoformat, separators=(",", ":"))
+
+
+def _object(kind: type[T], text: str | None) -> T | None:
+    if text is None:
+        return None
+    values = json.loads(text)
+    for name in _DATES[kind]:
+        values[name] = date.fromisoformat(values[name]) if values[name] else None
+    if kind is Header:
+        values["names"] = tuple(values["names"])
+    return kind(**values)
+
+
+_DATES = {kind: tuple(one.name for one in fields(kind) if "date" in str(one.type)) for kind in (Header, FilmFacts)}

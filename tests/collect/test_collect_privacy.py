@@ -1,0 +1,164 @@
+"""What a home shows and does not show: codes, allow-list, verification, the chain of the manifest, and the loss of the key."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from dicoms import gradient, make_dicom
+from pydicom.sr.codedict import codes
+
+from pipeline.base import settings, stages
+from pipeline.base.errors import HomeError, InputError, TableError
+from pipeline.base.storage import Home
+from pipeline.cli import deid
+from pipeline.collect import headers, profile
+from pipeline.collect.verify import Needles, of_csv, of_ledger, verify
+from pipeline.exclude.manifest import HEAD, broken_lines
+
+SETTINGS = settings.load(overrides=("decode.workers=1", "decode.shards=1"))
+PHI = "kind,value\nPatientName,Featherstone Zebulon\nPatientID,MRN1000001\nAccessionNumber,ACC7770001\nDoctor,Quill Marian\n"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home of two films and their reports, taken to `exclude`."""
+    root = tmp_path_factory.mktemp("privacy")
+    for number in (1, 2):
+        pixels = gradient(48, 40) // number
+        make_dicom(root / f"export/MRN{number}000001/ACC777000{number}.dcm", pixels, PatientID=f"MRN{number}000001", InstitutionName="Elm")
+        (root / f"export/ACC777000{number}.txt").write_text("Patient: Featherstone, Zebulon\nFINDINGS: No effusion. Told Dr. Quill Marian.")
+    home = Home(root / "home").create()
+    for stage in ("collect", "decode", "exclude"):
+        stages.execute(stage, home, SETTINGS, root / "export")
+    (root / "phi.csv").write_text(PHI)
+    return root
+
+
+@pytest.fixture
+def home(made: Path, tmp_path: Path) -> Home:
+    """A copy that a test may spoil."""
+    shutil.copytree(made / "home", tmp_path / "home")
+    (tmp_path / "home" / "private").chmod(0o700)
+    return Home(tmp_path / "home")
+
+
+def test_codes_are_those_of_the_standard() -> None:
+    for code, meaning, _, _ in profile.OPTIONS:
+        (concept,) = [one for one in (getattr(codes.DCM, name) for name in codes.DCM.dir()) if one.value == code]
+        assert concept.meaning == meaning
+    assert [code for code, _, taken, _ in profile.OPTIONS if taken] == ["113100", "113101", "113107", "113108"]
+
+
+def test_no_published_field_is_one_the_basic_profile_removes_but_for_the_options_taken() -> None:
+    # PS3.15 table E.1-1 has none of these but Patient's Sex and Age (kept by 113108) and Study Date (modified by 113107).
+    published = {*headers.PUBLISHED_TEXT, *headers.PUBLISHED_NUMBERS}
+    removed = {
+        "InstitutionName",
+        "StationName",
+        "StudyDescription",
+        "SeriesDescription",
+        "PatientComments",
+        "DeviceSerialNumber",
+        "ProtocolName",
+    }
+    assert not published & (removed | set(headers.IDENTIFYING_NAMES) | {"PatientID", "AccessionNumber", "StudyID"})
+
+
+def test_a_clean_home_shows_nothing_and_its_chain_is_whole(made: Path) -> None:
+    home = Home(made / "home")
+    for values in (of_csv(made / "phi.csv"), list(of_ledger(home))):
+        result = verify(home, values)
+        assert result.found == ()
+        assert result.n_values > 3
+        assert result.n_files > 6
+    assert broken_lines(home) == []
+    deid.verify(made / "home", made / "phi.csv")
+
+
+@pytest.mark.parametrize("spelling", ["Featherstone^Zebulon", "zebulon, FEATHERSTONE", "Featherstone_Zebulon", "x MRN1000001 y"])
+@pytest.mark.parametrize("place", ["table", "metadata", "log", "utf16", "name"])
+def test_an_identity_anywhere_is_found_and_not_repeated(home: Home, made: Path, spelling: str, place: str) -> None:
+    if place in ("table", "metadata"):
+        table = pa.table({"note": pa.array([[spelling if place == "table" else ""]])})
+        table = table.replace_schema_metadata({"by": spelling} if place == "metadata" else None)
+        pq.write_table(table, home.tables / "extra.parquet")
+    elif place == "name":
+        (home.work / f"{spelling}.log").touch()
+    else:
+        (home.work / "run.log").write_bytes(f"read {spelling} now".encode("utf-16-le" if place == "utf16" else "utf-8"))
+    result = verify(home, of_csv(made / "phi.csv"))
+    assert len(result.found) == 1
+    assert "eatherstone" not in repr(result).lower()
+    assert "MRN1" not in repr(result)
+    with pytest.raises(TableError, match="1 places show"):
+        deid.verify(home.root, made / "phi.csv")
+
+
+def test_words_are_found_in_order_and_short_values_are_told() -> None:
+    needles = Needles([("PatientID", "A-12 34"), ("x", "12")])
+    assert (needles.n_values, needles.n_too_short) == (1, 1)
+    assert needles.search("a 12/34") == {"PatientID": 1}
+    assert not needles.search("12 a 34")
+
+
+def test_private_that_others_can_read_and_a_useless_list_are_errors(home: Home, tmp_path: Path) -> None:
+    home.private.chmod(0o755)
+    with pytest.raises(HomeError, match="chmod 700"):
+        verify(home, [("x", "Featherstone")])
+    (tmp_path / "empty.csv").write_text("kind,value\n")
+    with pytest.raises(InputError, match="holds none"):
+        of_csv(tmp_path / "empty.csv")
+
+
+def lines(home: Home) -> pa.Table:
+    return pq.read_table(home.path("manifest"))
+
+
+def test_the_manifest_has_every_file_with_what_came_of_it(home: Home) -> None:
+    rows = lines(home).to_pylist()
+    assert {row["file_id"] for row in rows} == set(home.read("files")["file_id"].to_pylist())
+    assert [row["disposition"] for row in rows].count("image") == 2
+    assert all(row["output_digest"] for row in rows if row["disposition"] in ("image", "report"))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda table: table.slice(1),
+        lambda table: pa.concat_tables([table.slice(0, 1), table.slice(2)]),
+        lambda table: table.slice(0, table.num_rows - 1),
+        lambda table: table.set_column(5, "reason", pa.array(["x", *table["reason"].to_pylist()[1:]])),
+        lambda table: table.take([1, 0, *range(2, table.num_rows)]),
+    ],
+    ids=["first gone", "second gone", "last gone", "one changed", "two swapped"],
+)
+def test_a_missing_or_changed_line_shows(home: Home, spoil: object) -> None:
+    pq.write_table(spoil(lines(home)), home.path("manifest"))  # type: ignore[operator]
+    assert broken_lines(home)
+
+
+def test_a_chain_mended_without_the_key_shows(home: Home) -> None:
+    table = lines(home)
+    kept = table.slice(0, table.num_rows - 1)
+    pq.write_table(kept, home.path("manifest"))
+    (home.private / HEAD).write_text(kept["chain"][-1].as_py())
+    assert broken_lines(home) == ["1 files are not those of the manifest"]
+
+
+def test_a_changed_film_or_report_shows(home: Home) -> None:
+    reports = home.read("reports").to_pylist()
+    reports[0]["text"] += " Edema."
+    home.write("reports", pa.Table.from_pylist(reports, schema=home.read("reports").schema))
+    assert broken_lines(home) == ["1 films or reports are not those of the manifest"]
+
+
+def test_a_home_that_lost_key_and_check_is_not_given_a_new_key(home: Home) -> None:
+    for name in ("pseudonym.key", "pseudonym.check"):
+        (home.private / name).unlink()
+    with pytest.raises(HomeError, match="is gone") as caught:
+        home.pseudonyms()
+    assert "CXR_PSEUDONYM_KEY" in caught.value.remedy
