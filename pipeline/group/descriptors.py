@@ -63,8 +63,11 @@ class Described:
         """Unit vectors, shape (n, 104), of the films changed so; the dot product of two is their likeness."""
         projection = _basis(variant) @ self.whitening
         offset = self.mean @ self.whitening
-        rows = np.concatenate([block.astype(np.float32) @ projection - offset for block in blocks(self.upright)])
-        return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9), np.float32)
+        rows = np.empty((len(self.upright), projection.shape[1]), np.float32)
+        for block, films in zip(blocks(rows), blocks(self.upright), strict=True):
+            block[:] = films.astype(np.float32) @ projection - offset
+            block /= np.maximum(np.linalg.norm(block, axis=1, keepdims=True), 1e-9)
+        return rows
 
 
 def describe(thumbnails: npt.NDArray[np.uint8]) -> Described:
@@ -73,7 +76,9 @@ def describe(thumbnails: npt.NDArray[np.uint8]) -> Described:
     Args:
         thumbnails: grey values, shape (n, 1024), row by row.
     """
-    films = np.concatenate([ranks(block) for block in blocks(thumbnails)])
+    films = np.empty(thumbnails.shape, np.int8)
+    for block, given in zip(blocks(films), blocks(thumbnails), strict=True):
+        block[:] = ranks(given)
     some = films[:: max(len(films) // _ESTIMATED_FROM, 1)]
     mean = some.mean(axis=0, dtype=np.float32)
     for _ in range(_ROUNDS):
