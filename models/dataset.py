@@ -18,7 +18,7 @@ import torch
 from torch.utils.data import Dataset
 
 from pipeline.base.errors import InputError
-from pipeline.base.images import decode_png, resize_square
+from pipeline.base.images import decode_eight_bits, resize_square
 
 _CACHED_ROW_GROUPS = 8
 
@@ -74,7 +74,7 @@ class CuratedFilms(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         if not -len(self) <= index < len(self):
             raise IndexError(index)
         index %= len(self)
-        film = decode_png(self._png(index))
+        film = decode_eight_bits(self._pixels(index))
         if self.size_px is not None:
             film = resize_square(film, self.size_px)
         image = torch.from_numpy(film.astype(np.float32) / 255.0).unsqueeze(0)
@@ -99,7 +99,7 @@ class CuratedFilms(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         self._cache: OrderedDict[int, pa.ChunkedArray] = OrderedDict()
         self._process = os.getpid()
 
-    def _png(self, index: int) -> bytes:
+    def _pixels(self, index: int) -> bytes:
         if self._process != os.getpid():
             self._forget()  # a forked worker must not share file positions with its parent
         place = bisect_right(self._ends, index)
@@ -108,13 +108,13 @@ class CuratedFilms(Dataset[tuple[torch.Tensor, torch.Tensor]]):
             if len(self._cache) > _CACHED_ROW_GROUPS:
                 self._cache.popitem(last=False)
         start = self._ends[place - 1] if place else 0
-        png: bytes = self._cache[place][index - start].as_py()
-        return png
+        pixels: bytes = self._cache[place][index - start].as_py()
+        return pixels
 
     def _read(self, file: int, group: int) -> pa.ChunkedArray:
         if file not in self._readers:
             self._readers[file] = pq.ParquetFile(self._paths[file], memory_map=True)
-        return self._readers[file].read_row_group(group, columns=["png"]).column("png")
+        return self._readers[file].read_row_group(group, columns=["pixels"]).column("pixels")
 
 
 def _columns(schema: pa.Schema, kind: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from pipeline.base.errors import InputError
-from pipeline.base.images import decode_png, resize_square
+from pipeline.base.images import decode_eight_bits, resize_square
 from pipeline.base.progress import track
 from pipeline.base.provenance import digest
 from pipeline.base.storage import Home, disk_errors
@@ -106,9 +106,9 @@ def _fill(home: Home, row: dict[str, int], films: npt.NDArray[np.uint8]) -> None
     missing = set(row)
     for part in track(home.parts("images"), "load films", unit=" files"):
         table = pq.read_table(part, columns=["image_id", "pixels"], partitioning=None)
-        for image_id, png in zip(table["image_id"].to_pylist(), table["pixels"], strict=True):
+        for image_id, pixels in zip(table["image_id"].to_pylist(), table["pixels"], strict=True):
             if image_id in missing:
-                films[row[image_id]] = resize_square(decode_png(png.as_py()), films.shape[1])
+                films[row[image_id]] = resize_square(decode_eight_bits(pixels.as_py()), films.shape[1])
                 missing.discard(image_id)
     if missing:
         raise InputError(f"{len(missing)} kept films have no pixels in table images", "run the path again from decode: --until predict")

@@ -12,7 +12,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pyarrow.compute as pc
 
-from pipeline.base.images import decode_png
+from pipeline.base.images import decode_eight_bits
 from pipeline.base.storage import Home
 
 TO = Path(__file__).with_name("result.png")
@@ -30,8 +30,8 @@ def draw(home: Home, to: Path) -> None:
     films = home.read("images", ["image_id", "pixels"])
     figure, axes = plt.subplots(2, 3, figsize=(12, 9.6), facecolor="white")
     for place, row in zip(axes.flat, rows, strict=False):
-        png = films.filter(pc.equal(films.column("image_id"), row["image_id"])).column("pixels")[0].as_py()
-        film = decode_png(png)
+        pixels = films.filter(pc.equal(films.column("image_id"), row["image_id"])).column("pixels")[0].as_py()
+        film = decode_eight_bits(pixels)
         side = min(film.shape)
         place.imshow(film[:side, (film.shape[1] - side) // 2 :][:, :side], cmap="gray", vmin=0, vmax=255)
         place.set_title(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.base import findings
 from pipeline.base.errors import SettingsError
@@ -30,14 +30,39 @@ class Collect(_Section):
 class Decode(_Section):
     """Pixels."""
 
-    size_px: int = Field(default=512, ge=32, le=4096, description="longer side of the stored film, in pixels; never enlarged")
-    intensity: Literal["as_displayed"] = Field(default="as_displayed", description="grey scale: the VOI LUT or window of the header")
+    size_px: int = Field(
+        default=512,
+        ge=0,
+        le=8192,
+        description="longer side of the stored film, in pixels, at least 32; never enlarged; 0 is the original size",
+    )
+    intensity: Literal["as_displayed", "robust", "clahe", "hist_equalised"] = Field(
+        default="as_displayed",
+        description="grey scale: the header's VOI LUT or window; percentiles 0.5 to 99.5; these, then CLAHE; equalised as MIMIC-CXR-JPG",
+    )
+    window: str = Field(
+        default="", description="explanation of the window or VOI LUT shown where a header has several; the first otherwise"
+    )
+    depth_bits: Literal[8, 16] = Field(default=8, description="bits of a stored grey level")
+    codec: Literal["png", "jpeg"] = Field(default="png", description="how films are stored; jpeg is lossy and has 8 bits")
+    jpeg_quality: int = Field(default=95, ge=1, le=100, description="quality of codec jpeg; 95 as MIMIC-CXR-JPG")
+    reduced_resolution: bool = Field(
+        default=True, description="JPEG 2000 is decoded no larger than twice size_px: three times as fast, 0.2 grey levels apart"
+    )
     shards: int = Field(default=8, ge=1, le=512, description="partitions of the films; changing it decodes everything again")
     batch: int = Field(default=256, ge=1, description="films to a Parquet file")
     workers: int = Field(default=2, ge=1, description="decoding processes")
     timeout_s: float = Field(default=60.0, gt=0, description="seconds one file may take")
     memory_mb: int = Field(default=4096, ge=512, description="address space one decoding process may take beyond its start, in MiB")
     max_megapixels: float = Field(default=100.0, gt=0, description="a film that declares more is refused undecoded")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if 0 < self.size_px < 32:
+            raise ValueError("size_px is 0 or at least 32")
+        if self.codec == "jpeg" and self.depth_bits == 16:
+            raise ValueError("codec jpeg has 8 bits: set depth_bits to 8 or codec to png")
+        return self
 
 
 class Exclude(_Section):

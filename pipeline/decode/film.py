@@ -1,8 +1,7 @@
-"""One file to one film: decode, grey scale, resize, hash. Runs in a worker process, knows nothing of tables."""
+"""One file to one film: stored values, grey scale, resize, letters, codec, hash. Runs in a worker process, knows nothing of tables."""
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,30 +10,38 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-import pydicom
+import xxhash
 from pydicom.dataset import Dataset
 
-from pipeline.base.images import Film, encode_png
+from pipeline.base.images import Film, eight_bits, encode
+from pipeline.base.settings import Decode
 from pipeline.decode import wording
-from pipeline.decode.greyscale import display_table
+from pipeline.decode.greyscale import GreyScale, grey_scale
+from pipeline.decode.stored import FilmError, Source, Stored, read_source
 
-DECODER_VERSION = "2"
+__all__ = ["DECODER_VERSION", "Decoded", "FilmError", "decode_film", "difference_hash"]
+DECODER_VERSION = "3"
 THUMBNAIL_PX = 32
 _SAMPLE_STRIDE = 4
 # Letters that can be read on the stored film can be found on one so many times as long.
 _LEGIBLE = 2
+# Contrast-limited adaptive histogram equalisation (Pizer et al. 1987; Zuiderveld 1994): slope of a tile's histogram, and tiles a side.
+_CLAHE_LIMIT, _CLAHE_TILES = 2.0, 8
+Shown = npt.NDArray[np.uint16]
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A film as it will be stored; `pixel_digest` is of the source pixels and not yet keyed."""
+    """A film as it will be stored; `pixel_digest` is of the source pixels and not yet keyed, levels are on the scale 0-255."""
 
-    png: bytes
+    pixels: bytes
     width_px: int
     height_px: int
     source_width_px: int
     source_height_px: int
     pixel_spacing_mm: float | None
+    range_from: str
+    halvings: int
     pixel_digest: bytes
     thumbnail: bytes
     difference_hash: int
@@ -44,35 +51,23 @@ class Decoded:
     n_text_lines: int
 
 
-class FilmError(Exception):
-    """A file without a usable film; `reason` is its reason code."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-    def __reduce__(self) -> tuple[type[FilmError], tuple[str]]:
-        return type(self), (self.reason,)
-
-
-def decode_film(path: Path, size_px: int, max_megapixels: float) -> Decoded:
-    """Decode one single-frame greyscale DICOM file.
+def decode_film(path: Path, settings: Decode, in_full: bool = False) -> Decoded:
+    """Decode one single-frame greyscale DICOM file, or a picture of a public archive.
 
     Args:
         path: the file.
-        size_px: longer side of the stored film; a smaller film is not enlarged.
-        max_megapixels: a larger declaration is refused before anything is decoded.
+        settings: size, grey scale, depth, codec and the largest film.
+        in_full: JPEG 2000 is decoded at its full resolution whatever the settings say, so that its pixels can be compared.
 
     Raises:
-        FilmError: too_large, unsupported_transfer_syntax, truncated_pixels, undecodable_pixels, text_remains.
+        FilmError: text_remains, and all that `read_source` raises.
     """
+    is_reduced = settings.reduced_resolution and settings.size_px and not in_full
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with path.open("rb") as file:
-                dataset = pydicom.dcmread(file, force=True)
-            stored = _stored_values(dataset, max_megapixels)
-            shown = _shown(dataset, stored)
+            source = read_source(path, settings.max_megapixels, _LEGIBLE * settings.size_px if is_reduced else None)
+            scale = grey_scale(source.header, source.stored, settings.intensity, settings.window)
     except FilmError:
         raise
     except MemoryError as error:
@@ -80,22 +75,37 @@ def decode_film(path: Path, size_px: int, max_megapixels: float) -> Decoded:
     # Untrusted bytes can make a parser fail in any way; all of them mean the same for the run.
     except Exception as error:
         raise FilmError("undecodable_pixels") from error
-    film, n_text_lines = _without_text(_eight_bits(_shrink(shown, size_px)), _eight_bits(_shrink(shown, _LEGIBLE * size_px)))
+    try:
+        return _film(source, scale, settings)
+    except MemoryError as error:
+        raise FilmError("too_large") from error
+    except cv2.error as error:  # a film of a shape that OpenCV does not take, or no memory for it
+        raise FilmError("too_large" if error.code == cv2.Error.StsNoMem else "undecodable_pixels") from error
+
+
+def _film(source: Source, scale: GreyScale, settings: Decode) -> Decoded:
+    small, large = (_fitted(source.rows, source.columns, times * settings.size_px) for times in (1, _LEGIBLE))
+    larger = _shrink(scale.apply(source.stored), large)
+    shown, n_text_lines = _without_text(_shrink(larger, small), larger)
+    if settings.intensity == "clahe":
+        shown = np.asarray(cv2.createCLAHE(_CLAHE_LIMIT, (_CLAHE_TILES, _CLAHE_TILES)).apply(shown), np.uint16)
+    film = eight_bits(shown)
     thumbnail = cv2.resize(film, (THUMBNAIL_PX, THUMBNAIL_PX), interpolation=cv2.INTER_AREA)
-    height, width = stored.shape
     return Decoded(
-        png=encode_png(film),
+        pixels=encode(shown if settings.depth_bits == 16 else film, settings.codec, settings.jpeg_quality),
         width_px=film.shape[1],
         height_px=film.shape[0],
-        source_width_px=width,
-        source_height_px=height,
-        pixel_spacing_mm=_spacing(dataset, height / film.shape[0]),
-        pixel_digest=hashlib.sha256(f"{stored.dtype.str}{stored.shape}".encode() + np.ascontiguousarray(stored).tobytes()).digest(),
+        source_width_px=source.columns,
+        source_height_px=source.rows,
+        pixel_spacing_mm=_spacing(source.header, source.rows / film.shape[0]),
+        range_from=scale.range_from,
+        halvings=source.halvings,
+        pixel_digest=_digest(source),
         thumbnail=np.asarray(thumbnail, np.uint8).tobytes(),
         difference_hash=difference_hash(film),
         mean_level=float(film.mean()),
         std_level=float(film.std()),
-        source_levels=len(np.unique(stored[::_SAMPLE_STRIDE, ::_SAMPLE_STRIDE])),
+        source_levels=_levels(source.stored),
         n_text_lines=n_text_lines,
     )
 
@@ -106,78 +116,50 @@ def difference_hash(film: Film) -> int:
     return int.from_bytes(np.packbits(cells[:, :-1] < cells[:, 1:]).tobytes(), "big")
 
 
-def _stored_values(dataset: Dataset, max_megapixels: float) -> npt.NDArray[Any]:
-    rows, columns = int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
-    if rows < 1 or columns < 1:
-        raise FilmError("undecodable_pixels")
-    if rows * columns > max_megapixels * 1e6:
-        raise FilmError("too_large")
-    syntax = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
-    if syntax is None:  # PS3.10 demands it; implicit little endian is the default of PS3.5 section 10
-        dataset.ensure_file_meta()
-        dataset.file_meta.TransferSyntaxUID = syntax = pydicom.uid.ImplicitVRLittleEndian
-    if not dataset.get("PixelData"):
-        raise FilmError("truncated_pixels")
-    try:
-        stored = np.asarray(dataset.pixel_array)
-    except NotImplementedError as error:
-        raise FilmError("unsupported_transfer_syntax") from error
-    except MemoryError:
-        raise
-    except Exception as error:  # a decoder fails in ways of its own
-        raise FilmError("truncated_pixels" if _is_short(dataset, syntax, error) else "undecodable_pixels") from error
-    if stored.ndim != 2:
-        raise FilmError("undecodable_pixels")
-    return stored
+def _digest(source: Source) -> bytes:
+    """128 bits of XXH3, eight times as fast as SHA-256: it tells equal pixels, and is keyed before it is stored."""
+    stored = np.ascontiguousarray(source.stored)
+    whole = xxhash.xxh3_128(f"{stored.dtype.str}{stored.shape}".encode())
+    whole.update(stored.data)
+    return whole.digest()
 
 
-def _is_short(dataset: Dataset, syntax: Any, error: Exception) -> bool:
-    if not syntax.is_encapsulated:
-        expected = int(dataset.Rows) * int(dataset.Columns) * max(int(dataset.get("BitsAllocated") or 8) // 8, 1)
-        return len(dataset.get("PixelData") or b"") < expected
-    words = str(error).lower()
-    return any(word in words for word in ("truncat", "end of", "not enough", "insufficient", "eof", "too short", "actual length"))
+def _levels(stored: Stored) -> int:
+    sample = stored[::_SAMPLE_STRIDE, ::_SAMPLE_STRIDE].ravel()
+    return int(np.count_nonzero(np.bincount(sample.astype(np.int64) - int(sample.min()))))
 
 
-def _shown(dataset: Dataset, stored: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
-    lowest, highest = int(stored.min()), int(stored.max())
-    table = display_table(dataset, lowest, highest)
-    shown = table[stored.astype(np.int32) - lowest]
-    padding = dataset.get("PixelPaddingValue")
-    if padding is not None:
-        limit = dataset.get("PixelPaddingRangeLimit", padding)
-        low, high = sorted((int(padding), int(limit)))
-        shown[(stored >= low) & (stored <= high)] = 0
-    return np.asarray(shown, np.uint16)
-
-
-def _eight_bits(shown: npt.NDArray[np.uint16]) -> Film:
-    # 65535 / 257 = 255: the exact scale between 16 and 8 bits.
-    return np.asarray(np.rint(shown.astype(np.float64) / 257.0), np.uint8)
-
-
-def _without_text(film: Film, larger: Film) -> tuple[Film, int]:
+def _without_text(film: Shown, larger: Shown) -> tuple[Shown, int]:
     """The film without lines of letters that are no markers, and how many there were; they are looked for on a larger one."""
-    lines = wording.unwanted_lines(larger)
+    searched = eight_bits(larger)
+    lines = wording.unwanted_lines(searched)
     if not lines:
         return film, 0
-    if wording.unwanted_lines(wording.cover(larger, lines, 1.0)):
+    if wording.unwanted_lines(wording.cover(searched, lines, 1.0)):
         raise FilmError("text_remains")
     return wording.cover(film, lines, max(larger.shape) / max(film.shape)), len(lines)
 
 
-def _shrink(shown: npt.NDArray[np.uint16], size_px: int) -> npt.NDArray[np.uint16]:
-    height, width = shown.shape
-    scale = size_px / max(height, width)
-    if scale >= 1:
+def _fitted(rows: int, columns: int, size_px: int) -> tuple[int, int]:
+    """Rows and columns with `size_px` on the longer side; as they are for 0 and where that is no less."""
+    longest = max(rows, columns)
+    if not size_px or longest <= size_px:
+        return rows, columns
+    return max(round(rows * size_px / longest), 1), max(round(columns * size_px / longest), 1)
+
+
+def _shrink(shown: Shown, target: tuple[int, int]) -> Shown:
+    """To `target` rows and columns by area averaging; halving is exact and eight times as fast, so it comes first."""
+    while all(side % 2 == 0 and side >= 2 * wanted for side, wanted in zip(shown.shape, target, strict=True)):
+        shown = np.asarray(cv2.resize(shown, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint16)
+    if shown.shape == target:
         return shown
-    target = (max(round(width * scale), 1), max(round(height * scale), 1))
-    return np.asarray(cv2.resize(shown, target, interpolation=cv2.INTER_AREA), np.uint16)
+    return np.asarray(cv2.resize(shown, target[::-1], interpolation=cv2.INTER_AREA), np.uint16)
 
 
-def _spacing(dataset: Dataset, shrink: float) -> float | None:
+def _spacing(header: Dataset, shrink: float) -> float | None:
     """Row spacing (PS3.3 10.7.1.3), following the resize."""
-    value = dataset.get("PixelSpacing") or dataset.get("ImagerPixelSpacing")
+    value: Any = header.get("PixelSpacing") or header.get("ImagerPixelSpacing")
     try:
         spacing = float(value[0]) * shrink if value else None
     except (TypeError, ValueError, IndexError):

@@ -1,48 +1,97 @@
-"""From stored values to what a viewer shows: the grey scale pipeline of DICOM PS3.3 C.11 and PS3.4 N.2, as one lookup table.
+"""From stored values to grey levels, as one lookup table: the pipeline of DICOM PS3.3 C.11 and PS3.4 N.2, or one made for training.
 
-All steps before the resize act on single pixels, so they are evaluated once for every stored value and applied by indexing.
+All steps before the resize act on single pixels, so they are evaluated once for every stored value and applied by indexing. Overlays are
+another plane of the object (C.9.2) and are never drawn.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut
 
 Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+Stored = npt.NDArray[Any]
+Intensity = Literal["as_displayed", "robust", "clahe", "hist_equalised"]
 FULL = 65535
+ROBUST_PERCENTILES = (0.5, 99.5)
+_SAMPLE_STRIDE = 4
+_CHUNK_ROWS = 256
+_LEVELS = 256
 
 
-def display_table(dataset: Dataset, lowest: int, highest: int) -> npt.NDArray[np.uint16]:
-    """What each stored value from `lowest` to `highest` looks like.
+@dataclass(frozen=True, slots=True)
+class GreyScale:
+    """`table[i]` is what stored value `lowest + i` looks like, 0 black to 65535 white; `range_from` says where its range is from."""
+
+    lowest: int
+    table: npt.NDArray[np.uint16]
+    range_from: str
+
+    def apply(self, stored: Stored) -> npt.NDArray[np.uint16]:
+        """Grey levels of stored values, 8 or 16 bits, all of them at least `lowest`; same shape."""
+        size = 2 ** (8 * stored.itemsize)
+        whole = np.zeros(size, np.uint16)
+        whole[np.arange(self.lowest, self.lowest + len(self.table)) % size] = self.table
+        return np.asarray(cv2.LUT(stored.view(f"u{stored.itemsize}"), whole), np.uint16)
+
+
+def grey_scale(header: Dataset, stored: Stored, intensity: Intensity, window_name: str = "") -> GreyScale:
+    """The table of one film.
 
     Args:
-        dataset: header with the modality and VOI transformations.
-        lowest: smallest stored value, in the pixels' own sign.
-        highest: largest stored value.
+        header: with the modality and VOI transformations, polarity and padding.
+        stored: values, shape (rows, columns).
+        intensity: `as_displayed`: the VOI LUT or window of the header, else the full range. `robust`, and `clahe` before its local step:
+            percentiles 0.5 to 99.5 of the modality values of every fourth pixel of every fourth row. `hist_equalised`: the full range in
+            256 levels, equalised, as MIMIC-CXR-JPG was made (Johnson et al. 2019, arXiv 1901.07042).
+        window_name: explanation of the window or VOI LUT to take where the header has several; the first one otherwise.
 
     Returns:
-        Shape (highest - lowest + 1,), 0 black to 65535 white; MONOCHROME1 is turned round (C.7.6.3.1.2).
+        Padding (C.7.5.1.1.2) is black and counts for no range; MONOCHROME1 and Presentation LUT Shape INVERSE are turned round.
     """
-    stored = np.arange(lowest, highest + 1)
-    shown = voi(dataset, np.asarray(apply_modality_lut(stored, dataset), np.float64))
-    if str(dataset.get("PhotometricInterpretation", "")).strip().upper() == "MONOCHROME1":
-        shown = 1.0 - shown
-    return np.asarray(np.rint(shown * FULL), np.uint16)
+    lowest, counts = _histogram(header, stored, intensity)
+    values = modality_values(header, lowest, lowest + len(counts) - 1)
+    padding = _padding(header, lowest, len(counts))
+    seen = counts * ~padding
+    if not seen.any():  # a film of padding alone
+        seen = counts
+    if intensity == "as_displayed":
+        levels, range_from = voi(header, values, seen > 0, window_name)
+    elif intensity == "hist_equalised":
+        levels, range_from = _stretched(values, *_range(values, seen > 0)), "full_range"
+    else:
+        levels, range_from = _stretched(values, *_robust_range(values, seen)), "percentiles"
+    if intensity == "hist_equalised":
+        levels = _equalised(levels, seen, is_inverted(header))
+    elif is_inverted(header):
+        levels = 1.0 - levels
+    table = np.asarray(np.rint(levels * FULL), np.uint16)
+    table[padding] = 0
+    return GreyScale(lowest, table, range_from)
 
 
-def voi(dataset: Dataset, values: Floats) -> Floats:
-    """VOI LUT, else the first window, else the full range of `values` (C.11.2), to 0-1."""
-    luts = dataset.get("VOILUTSequence")
+def modality_values(header: Dataset, lowest: int, highest: int) -> Floats:
+    """Modality LUT or rescale (C.11.1) of every stored value from `lowest` to `highest`, as pydicom applies it."""
+    return np.asarray(apply_modality_lut(np.arange(lowest, highest + 1), header), np.float64)
+
+
+def voi(header: Dataset, values: Floats, seen: npt.NDArray[np.bool_], window_name: str = "") -> tuple[Floats, str]:
+    """VOI LUT, else window, else the full range of the `seen` values (C.11.2), to 0-1, and which of them."""
+    luts = header.get("VOILUTSequence")
     if luts:
-        return _lut(luts[0], values)
-    centre, width = _first(dataset.get("WindowCenter")), _first(dataset.get("WindowWidth"))
+        named = [lut for lut in luts if window_name and str(lut.get("LUTExplanation", "")).strip() == window_name]
+        return _lut((named or luts)[0], values), "voi_lut"
+    centre, width = _chosen_window(header, window_name)
     if centre is not None and width is not None and np.isfinite([centre, width]).all() and width > 0:
-        return window(values, centre, width, str(dataset.get("VOILUTFunction") or "LINEAR").strip().upper())
-    return window(values, *_full_range(values), "LINEAR_EXACT")
+        return window(values, centre, width, str(header.get("VOILUTFunction") or "LINEAR").strip().upper()), "window"
+    return _stretched(values, *_range(values, seen)), "full_range"
 
 
 def window(values: Floats, centre: float, width: float, function: str) -> Floats:
@@ -54,6 +103,67 @@ def window(values: Floats, centre: float, width: float, function: str) -> Floats
     if function == "LINEAR":  # width 1 is a threshold
         return np.asarray(values > centre - 0.5, np.float64)
     return np.asarray(np.clip((values - centre) / width + 0.5, 0.0, 1.0), np.float64)
+
+
+def is_inverted(header: Dataset) -> bool:
+    """Whether the lowest value is white: MONOCHROME1 (C.7.6.3.1.2) or Presentation LUT Shape INVERSE (C.11.6), which say the same thing."""
+    polarity, shape = (str(header.get(keyword, "")).strip().upper() for keyword in ("PhotometricInterpretation", "PresentationLUTShape"))
+    return polarity == "MONOCHROME1" or shape == "INVERSE"
+
+
+def _histogram(header: Dataset, stored: Stored, intensity: Intensity) -> tuple[int, Counts]:
+    """Lowest stored value, and how many pixels have it and each following one; of a sample, or of the ends alone, where that is enough."""
+    lowest, highest = (int(end) for end in cv2.minMaxLoc(stored)[:2])
+    counts = np.zeros(highest - lowest + 1, np.int64)
+    if intensity == "as_displayed" and "PixelPaddingValue" not in header and "ModalityLUTSequence" not in header:
+        counts[[0, -1]] = 1
+        return lowest, counts
+    pixels = stored[::_SAMPLE_STRIDE, ::_SAMPLE_STRIDE] if intensity in ("robust", "clahe") else stored
+    for start in range(0, len(pixels), _CHUNK_ROWS):  # bincount takes 8 bytes a pixel
+        chunk = pixels[start : start + _CHUNK_ROWS].astype(np.int64) - lowest
+        counts += np.bincount(chunk.ravel(), minlength=len(counts))
+    return lowest, counts
+
+
+def _padding(header: Dataset, lowest: int, count: int) -> npt.NDArray[np.bool_]:
+    """Which of the stored values from `lowest` are Pixel Padding Value, or between it and Pixel Padding Range Limit."""
+    value = header.get("PixelPaddingValue")
+    if value is None:
+        return np.zeros(count, bool)
+    limit = header.get("PixelPaddingRangeLimit")
+    low, high = sorted((int(value), int(value if limit is None else limit)))
+    stored = np.arange(lowest, lowest + count)
+    return np.asarray((stored >= low) & (stored <= high), bool)
+
+
+def _range(values: Floats, seen: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """Lowest and highest of the values that occur."""
+    return float(values[seen].min()), float(values[seen].max())
+
+
+def _robust_range(values: Floats, seen: Counts) -> tuple[float, float]:
+    order = np.argsort(values, kind="stable")
+    shares = np.cumsum(seen[order]) / seen.sum() * 100
+    low, high = (float(values[order][np.searchsorted(shares, percentile)]) for percentile in ROBUST_PERCENTILES)
+    return low, high
+
+
+def _stretched(values: Floats, low: float, high: float) -> Floats:
+    return np.asarray(np.clip((values - low) / max(high - low, 1.0), 0.0, 1.0), np.float64)
+
+
+def _equalised(levels: Floats, seen: Counts, inverted: bool) -> Floats:
+    """Histogram equalisation of levels 0-1 in 256 steps, as OpenCV's equalizeHist does it for 8-bit pictures."""
+    steps = (levels * (_LEVELS - 1)).astype(np.int64)
+    steps = _LEVELS - 1 - steps if inverted else steps
+    counts = np.bincount(steps, weights=seen, minlength=_LEVELS)
+    first = int(np.flatnonzero(counts)[0])
+    rest = counts.sum() - counts[first]
+    if rest == 0:
+        return np.asarray(steps / (_LEVELS - 1), np.float64)
+    counts[first] = 0
+    scale = np.float32(_LEVELS - 1) / np.float32(rest)
+    return np.asarray(np.rint(np.cumsum(counts).astype(np.float32) * scale)[steps] / (_LEVELS - 1), np.float64)
 
 
 def _lut(item: Dataset, values: Floats) -> Floats:
@@ -73,15 +183,22 @@ def _words(data: Any, entries: int, bits: int) -> Any:
     return list(data)[:entries]
 
 
-def _full_range(values: Floats) -> tuple[float, float]:
-    low, high = float(values.min()), float(values.max())
-    return (low + high) / 2, max(high - low, 1.0)
+def _chosen_window(header: Dataset, name: str) -> tuple[float | None, float | None]:
+    """Centre and width of the window so explained, of the first one otherwise."""
+    names = [str(one).strip() for one in _several(header.get("WindowCenterWidthExplanation"))]
+    at = names.index(name) if name and name in names else 0
+    centre, width = (_number(header.get(keyword), at) for keyword in ("WindowCenter", "WindowWidth"))
+    return centre, width
 
 
-def _first(value: Any) -> float | None:
+def _several(value: Any) -> list[Any]:
     if value is None or value == "":
-        return None
+        return []
+    return [value] if isinstance(value, str) or not hasattr(value, "__len__") else list(value)
+
+
+def _number(value: Any, at: int) -> float | None:
     try:
-        return float(value[0] if hasattr(value, "__len__") and not isinstance(value, str) else value)
+        return float(_several(value)[at])
     except (TypeError, ValueError, IndexError):
         return None

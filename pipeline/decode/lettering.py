@@ -46,6 +46,8 @@ class Line:
 def find_lines(film: Film) -> list[Line]:
     """Lines of letters on a film of shape (height, width), from left to right."""
     longest = max(film.shape)
+    if min(film.shape) < _HEIGHT_PX[0]:
+        return []
     lines: list[Line] = []
     pieces: list[Line] = []
     for side in _SIDES_PX:
@@ -106,7 +108,13 @@ def _line(box: Ints, scale: float, film: Film, is_dark: bool) -> Line:
 def _glyphs(film: Film) -> Ints:
     """Light strokes of the size of letters: left, top, width, height, shape (n, 4), from left to right."""
     strokes = cv2.morphologyEx(film, cv2.MORPH_TOPHAT, np.ones((_STROKE_PX, _STROKE_PX), np.uint8))
-    _, _, stats, _ = cv2.connectedComponentsWithStats((strokes > _STANDS_OUT).astype(np.uint8), connectivity=8)
+    _, mask = cv2.threshold(strokes, _STANDS_OUT, 1, cv2.THRESH_BINARY)
+    n_pixels = cv2.countNonZero(mask)
+    if n_pixels < LEAST_GLYPHS * _LEAST_AREA_PX:
+        return np.zeros((0, 4), np.int64)
+    # Small labels are three times as fast, and enough for as many components as pixels.
+    labels = cv2.CV_16U if n_pixels < 2**16 else cv2.CV_32S
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=labels)
     left, _, width, height, area = stats[1:].T
     is_glyph = (height >= _HEIGHT_PX[0]) & (height <= _HEIGHT_PX[1]) & (width <= _WIDTH_PX)
     is_glyph &= (area >= _LEAST_AREA_PX) & (area <= _FULL * width * height + _HEIGHT_PX[0])

@@ -14,13 +14,16 @@ import subprocess
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from pipeline.base.images import Film, encode_png
+from pipeline.base.images import Film, encode
 from pipeline.decode.lettering import Line, find_lines
 
+Grey = TypeVar("Grey", npt.NDArray[np.uint8], npt.NDArray[np.uint16])
 MARKERS = Path(__file__).with_name("markers.txt")
 _READ_HEIGHT_PX = 48  # capital letters of 30 to 40 px are read best
 # Around a line, above and beside, in heights of it: a first or last letter may have been missed.
@@ -36,7 +39,7 @@ def unwanted_lines(film: Film) -> list[Line]:
     return [line for line in find_lines(film) if not is_marker(_read(film, line))]
 
 
-def cover(film: Film, lines: Sequence[Line], scale: float) -> Film:
+def cover(film: Grey, lines: Sequence[Line], scale: float) -> Grey:
     """Paint over lines with the grey level around them.
 
     Args:
@@ -69,7 +72,7 @@ def _markers() -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
-def _around(film: Film, line: Line, scale: float, above: float) -> tuple[slice, slice]:
+def _around(film: npt.NDArray[Any], line: Line, scale: float, above: float) -> tuple[slice, slice]:
     """Rows and columns of a line, with a margin above and below in heights of it, and _BESIDE beside it."""
     height = line.bottom - line.top
     top, left = (max(int((edge - grown * height) / scale), 0) for edge, grown in ((line.top, above), (line.left, _BESIDE)))
@@ -89,7 +92,7 @@ def _read(film: Film, line: Line) -> str:
     try:
         read = subprocess.run(
             [program, "stdin", "stdout", "--psm", "7", "-l", "eng"],
-            input=encode_png(np.asarray(large, np.uint8)),
+            input=encode(np.asarray(large, np.uint8)),
             capture_output=True,
             timeout=_TIMEOUT_S,
             env={**os.environ, "OMP_THREAD_LIMIT": "1"},

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import resource
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
@@ -19,6 +20,9 @@ from pipeline.base.progress import track
 from pipeline.base.settings import Decode
 from pipeline.decode.film import Decoded, FilmError, decode_film
 
+# Films in work or waiting for each worker, so that none is idle behind a slow one.
+_AHEAD = 8
+
 
 def open_pool(settings: Decode) -> ProcessPool:
     """A pool of decoding processes, to be closed by `with`; they start with the first file."""
@@ -26,23 +30,24 @@ def open_pool(settings: Decode) -> ProcessPool:
     return ProcessPool(max_workers=settings.workers, context=context, initializer=_limit, initargs=(settings.memory_mb,))
 
 
-def decode_all(pool: ProcessPool, jobs: Sequence[tuple[str, Path]], settings: Decode) -> Iterator[tuple[str, Decoded | str]]:
-    """Decode files side by side.
+def decode_all(pool: ProcessPool, jobs: Sequence[tuple[Path, bool]], settings: Decode) -> Iterator[Decoded | str]:
+    """Decode files side by side; a few films wait at a time, whatever the number of files.
 
     Args:
         pool: from `open_pool`.
-        jobs: file_id and path of each file.
-        settings: limits and size.
+        jobs: path of each file, and whether JPEG 2000 is decoded in full.
+        settings: limits, size and grey scale.
 
     Yields:
-        file_id with the film, or with the reason code of its failure; in the order of `jobs`.
+        The film, or the reason code of its failure; in the order of `jobs`.
     """
-    futures = [
-        (file_id, pool.schedule(decode_film, args=(path, settings.size_px, settings.max_megapixels), timeout=settings.timeout_s))
-        for file_id, path in jobs
-    ]
-    for file_id, future in track(futures, "decode", len(futures), " films"):
-        yield file_id, _outcome(future)
+    waiting: deque[ProcessFuture[Decoded]] = deque()
+    for path, in_full in track(jobs, "decode", len(jobs), " films"):
+        waiting.append(pool.schedule(decode_film, args=(path, settings, in_full), timeout=settings.timeout_s))
+        if len(waiting) > _AHEAD * settings.workers:
+            yield _outcome(waiting.popleft())
+    while waiting:
+        yield _outcome(waiting.popleft())
 
 
 def _outcome(future: ProcessFuture[Decoded]) -> Decoded | str:

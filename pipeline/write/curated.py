@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from pipeline.base import findings, tables
 from pipeline.base.errors import HomeError, InputError
+from pipeline.base.images import SUFFIXES
 from pipeline.base.progress import track
 from pipeline.base.storage import Home, disk_errors
 
@@ -30,10 +31,15 @@ KINDS = {"given": "given_target", "cleaned": "cleaned_target", "given_state": "g
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """One kept film: its row of `wide`, and its PNG as stored."""
+    """One kept film: its row of `wide`, and its picture as stored."""
 
     row: dict[str, Any]
-    png: bytes
+    pixels: bytes
+
+    @property
+    def suffix(self) -> str:
+        """What a file of these pixels ends in."""
+        return SUFFIXES[self.row["codec"]]
 
 
 def column(kind: str, finding: str) -> str:
@@ -65,7 +71,7 @@ def findings_of(home: Home) -> tuple[str, ...]:
 
 
 def wide(home: Home) -> pa.Table:
-    """One row a kept film: FACTS, shard, and for each finding its given and cleaned targets and its given and reconciled states.
+    """One row a kept film: FACTS, shard, codec, and for each finding its given and cleaned targets and its given and reconciled states.
 
     Null is masked out. Rows are in order of shard and image_id.
     """
@@ -77,7 +83,7 @@ def wide(home: Home) -> pa.Table:
     facts = ", ".join(f"c.{name}" for name in FACTS)
     return home.sql(
         f"""
-        SELECT {facts}, i.shard, {cells} FROM curated c JOIN images i USING (image_id)
+        SELECT {facts}, i.shard, i.codec, {cells} FROM curated c JOIN images i USING (image_id)
         WHERE c.split IS NOT NULL GROUP BY ALL ORDER BY shard, image_id
         """
     )

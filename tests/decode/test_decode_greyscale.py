@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
-from pydicom.pixels.processing import apply_voi_lut
+from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
-from pipeline.decode.greyscale import FULL, display_table, voi, window
+from pipeline.base.images import eight_bits
+from pipeline.decode.greyscale import FULL, Intensity, grey_scale, window
+from pipeline.decode.greyscale import voi as voi_and_source
+
+
+def voi(dataset: Dataset, values: np.ndarray) -> np.ndarray:
+    return voi_and_source(dataset, values, np.ones(len(values), bool))[0]
 
 
 @pytest.mark.parametrize(
@@ -58,12 +65,12 @@ def test_monochrome1_is_the_negative_of_monochrome2() -> None:
     for photometric in ("MONOCHROME1", "MONOCHROME2"):
         dataset = Dataset()
         dataset.PhotometricInterpretation, dataset.WindowCenter, dataset.WindowWidth = photometric, 500, 400
-        tables.append(display_table(dataset, 0, 1000).astype(int))
+        tables.append(grey_scale(dataset, np.arange(1001, dtype=np.uint16)[None], "as_displayed").table.astype(int))
     assert np.abs(tables[0] + tables[1] - FULL).max() <= 1
 
 
 def test_a_constant_range_divides_nothing_by_zero() -> None:
-    assert display_table(Dataset(), 7, 7).shape == (1,)
+    assert grey_scale(Dataset(), np.full((4, 4), 7, np.uint16), "as_displayed").table.shape == (1,)
 
 
 @pytest.mark.parametrize("width", ["0", "-5", None])
@@ -71,3 +78,106 @@ def test_an_impossible_window_falls_back_to_the_full_range(width: str | None) ->
     dataset = Dataset()
     dataset.WindowCenter, dataset.WindowWidth = 100, width
     assert voi(dataset, np.array([0.0, 50.0, 100.0])).tolist() == [0.0, 0.5, 1.0]
+
+
+def header(**fields: object) -> Dataset:
+    dataset = Dataset()
+    for keyword, value in fields.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
+def shown(dataset: Dataset, stored: np.ndarray, intensity: Intensity = "as_displayed", window_name: str = "") -> np.ndarray:
+    return grey_scale(dataset, stored, intensity, window_name).apply(stored)
+
+
+FILM = np.random.default_rng(0).gamma(4, 300, (64, 48)).clip(0, 4095).astype(np.uint16)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16])
+def test_the_table_is_applied_by_value_whatever_the_sign(dtype: type) -> None:
+    stored = np.array([[-300, -1, 0, 5, 127, 300]]).clip(np.iinfo(dtype).min, np.iinfo(dtype).max).clip(None, 300).astype(dtype)
+    low, high = int(stored.min()), int(stored.max())
+    expected = np.rint((stored.astype(float) - low) / (high - low) * FULL)
+    np.testing.assert_array_equal(shown(Dataset(), stored), expected)
+
+
+def test_of_several_windows_the_first_or_the_one_named() -> None:
+    dataset = header(WindowCenter=["500", "3000"], WindowWidth=["200", "400"], WindowCenterWidthExplanation=["LUNG", "BONE"])
+    first, bone = header(WindowCenter="500", WindowWidth="200"), header(WindowCenter="3000", WindowWidth="400")
+    np.testing.assert_array_equal(shown(dataset, FILM), shown(first, FILM))
+    np.testing.assert_array_equal(shown(dataset, FILM, window_name="BONE"), shown(bone, FILM))
+    np.testing.assert_array_equal(shown(dataset, FILM, window_name="HARDER"), shown(first, FILM))
+
+
+def test_of_several_voi_luts_the_first_or_the_one_named() -> None:
+    ramp, fall = np.linspace(0, 65535, 4096).astype(np.uint16), np.linspace(65535, 0, 4096).astype(np.uint16)
+    luts = [header(LUTDescriptor=[4096, 0, 16], LUTData=lut.tolist(), LUTExplanation=name) for lut, name in ((ramp, "UP"), (fall, "DOWN"))]
+    dataset = header(VOILUTSequence=luts)
+    np.testing.assert_array_equal(shown(dataset, FILM), ramp[FILM])
+    np.testing.assert_array_equal(shown(dataset, FILM, window_name="DOWN"), fall[FILM])
+    assert grey_scale(dataset, FILM, "as_displayed").range_from == "voi_lut"
+
+
+@pytest.mark.parametrize(
+    ("photometric", "shape", "is_turned"),
+    [
+        ("MONOCHROME2", "IDENTITY", False),
+        ("MONOCHROME2", "INVERSE", True),
+        ("MONOCHROME1", "INVERSE", True),  # C.8.11.3: they say it twice, it is done once
+        ("MONOCHROME1", None, True),
+    ],
+)
+def test_presentation_lut_shape(photometric: str, shape: str | None, is_turned: bool) -> None:
+    window = {"WindowCenter": "1200", "WindowWidth": "2000"}
+    plain = shown(header(**window), FILM)
+    turned = shown(header(PhotometricInterpretation=photometric, **({"PresentationLUTShape": shape} if shape else {}), **window), FILM)
+    np.testing.assert_allclose(turned, FULL - plain.astype(int) if is_turned else plain, atol=1)
+
+
+@pytest.mark.parametrize("intensity", ["as_displayed", "robust", "hist_equalised"])
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_padding_is_black_and_counts_for_no_range(intensity: Intensity, photometric: str) -> None:
+    padded = FILM.clip(100, None)
+    kept = np.ones(FILM.shape, bool)
+    kept[:8] = False
+    padded[~kept] = np.tile([0, 7, 30, 50], 96)
+    dataset = header(PhotometricInterpretation=photometric, PixelPaddingValue=50, PixelPaddingRangeLimit=0)
+    found, alone = shown(dataset, padded, intensity), shown(header(PhotometricInterpretation=photometric), padded[kept][None], intensity)
+    assert found[~kept].max() == 0
+    if intensity != "robust":  # whose sample of every fourth pixel is another one
+        np.testing.assert_array_equal(found[kept], alone[0])
+    assert found[kept].max() == FULL
+
+
+def test_a_film_of_padding_alone_is_black() -> None:
+    assert shown(header(PixelPaddingValue=3), np.full((4, 4), 3, np.uint16)).max() == 0
+
+
+def test_modality_lut_and_rescale_are_pydicoms() -> None:
+    rng = np.random.default_rng(1)
+    lut = header(LUTDescriptor=[4000, 50, 16], LUTData=rng.integers(0, 4096, 4000).tolist(), ModalityLUTType="OD")
+    for dataset in (header(ModalityLUTSequence=[lut]), header(RescaleSlope="-0.5", RescaleIntercept="100")):
+        values = np.asarray(apply_modality_lut(FILM, dataset), float)
+        expected = np.rint((values - values.min()) / (values.max() - values.min()) * FULL)
+        np.testing.assert_array_equal(shown(dataset, FILM), expected)
+
+
+def test_robust_range_is_the_percentiles_of_every_fourth_pixel() -> None:
+    low, high = np.percentile(FILM[::4, ::4], [0.5, 99.5], method="inverted_cdf")
+    expected = np.rint(np.clip((FILM - float(low)) / (high - float(low)), 0, 1) * FULL)
+    np.testing.assert_array_equal(shown(header(WindowCenter="1", WindowWidth="2"), FILM, "robust"), expected)
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_equalisation_is_mimic_cxr_jpgs(photometric: str) -> None:
+    """The recipe of arXiv 1901.07042, section "DICOM to JPEG": lowest to 0, highest to 255, whole numbers, inverted, equalizeHist."""
+    scaled = FILM.astype(float) - FILM.min()
+    eight = (scaled / scaled.max() * 255).astype(np.uint8)
+    expected = cv2.equalizeHist(255 - eight if photometric == "MONOCHROME1" else eight)
+    found = shown(header(PhotometricInterpretation=photometric, WindowCenter="1", WindowWidth="2"), FILM, "hist_equalised")
+    np.testing.assert_array_equal(eight_bits(found), expected)
+
+
+def test_equalising_a_constant_film_divides_nothing_by_zero() -> None:
+    assert np.ptp(shown(Dataset(), np.full((8, 8), 9, np.uint16), "hist_equalised")) == 0

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.base.images import Film, decode_png
+from pipeline.base.images import Film, decode_eight_bits
+from pipeline.base.settings import Decode
 from pipeline.decode import lettering, wording
 from pipeline.decode.film import FilmError, decode_film
 
@@ -113,9 +114,9 @@ def test_a_name_never_reaches_the_stored_film(tmp_path: Path, inverted: bool) ->
     polarity = "MONOCHROME1" if inverted else "MONOCHROME2"
     header = {"PhotometricInterpretation": polarity, "bits": 8, "WindowCenter": 128, "WindowWidth": 256}
     stored = [np.asarray(255 - one if inverted else one, np.uint8) for one in (plain, text)]
-    clean, redacted = (decode_film(make_dicom(tmp_path / f"{at}.dcm", one, **header), 512, 100) for at, one in enumerate(stored))
+    clean, redacted = (decode_film(make_dicom(tmp_path / f"{at}.dcm", one, **header), Decode()) for at, one in enumerate(stored))
     assert (clean.n_text_lines, redacted.n_text_lines > 0) == (0, True)
-    before, after = decode_png(clean.png), decode_png(redacted.png)
+    before, after = decode_eight_bits(clean.pixels), decode_eight_bits(redacted.pixels)
     band = slice(0, 60)
     assert lettering.find_lines(after) == []
     assert (before[60:] == after[60:]).all()
@@ -126,5 +127,5 @@ def test_letters_that_cannot_be_painted_over_stop_the_film(tmp_path: Path, monke
     monkeypatch.setattr(wording, "cover", lambda film, lines, scale: film)
     path = make_dicom(tmp_path / "a.dcm", lettered("ADEYEMI FLORENCE"), bits=8)
     with pytest.raises(FilmError) as told:
-        decode_film(path, 512, 100)
+        decode_film(path, Decode())
     assert told.value.reason == "text_remains"

@@ -27,9 +27,9 @@ def test_a_dead_a_slow_and_a_hungry_worker_cost_their_own_file(tmp_path: Path) -
     path = make_dicom(tmp_path / "good.dcm")
     with open_pool(SETTINGS) as pool:
         doomed = [pool.schedule(os._exit, args=(3,)), pool.schedule(time.sleep, args=(60,), timeout=0.5), pool.schedule(hungry)]
-        results = list(decode_all(pool, [("f", path)], SETTINGS))
+        results = list(decode_all(pool, [(path, False)], SETTINGS))
         assert [_outcome(future) for future in doomed] == ["decoder_crashed", "decode_timeout", "too_large"]
-    assert isinstance(results[0][1], Decoded)
+    assert isinstance(results[0], Decoded)
 
 
 @pytest.mark.parametrize("megapixels", [1e-4])
@@ -39,7 +39,7 @@ def test_reasons_come_back_in_order(tmp_path: Path, megapixels: float) -> None:
     empty.write_bytes(b"")
     settings = Decode(workers=1, max_megapixels=megapixels)
     with open_pool(settings) as pool:
-        found = dict(decode_all(pool, [("a", good), ("b", big), ("c", empty)], settings))
-    assert isinstance(found["a"], Decoded)
-    assert found["b"] == "too_large"
-    assert found["c"] == "undecodable_pixels"
+        found = list(decode_all(pool, [(path, False) for path in (good, big, empty)], settings))
+    assert isinstance(found[0], Decoded)
+    assert found[1] == "too_large"
+    assert found[2] == "undecodable_pixels"

@@ -16,7 +16,7 @@ from models.films import Subset, load_films
 from models.networks import first_convolution, is_small
 from models.training import Recipe, fit, predict_logits
 from pipeline.base.errors import CxrError, InputError
-from pipeline.base.images import decode_png, resize_square
+from pipeline.base.images import decode_eight_bits, resize_square
 from pipeline.base.interfaces import MODELS
 
 RECIPE = Recipe("mobilenet_v3_small", epochs=4, batch_size=16, learning_rate=2e-3, seed=1, device="cpu")
@@ -184,7 +184,7 @@ def test_films_come_in_the_order_asked_for(tmp_path: Path) -> None:
     stored = home.read("images", ["image_id", "pixels"]).to_pylist()[::-1]
     films = load_films(home, [row["image_id"] for row in stored], 40)
     for index, row in enumerate(stored):
-        np.testing.assert_array_equal(films[np.array([index])][0], resize_square(decode_png(row["pixels"]), 40))
+        np.testing.assert_array_equal(films[np.array([index])][0], resize_square(decode_eight_bits(row["pixels"]), 40))
     np.testing.assert_array_equal(Subset(films, np.arange(len(films)) == 3)[np.array([0])], films[np.array([3])])
     with pytest.raises(InputError, match="1 kept films have no pixels"):
         load_films(home, ["inobody"], 40)

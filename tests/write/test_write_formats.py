@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from pipeline.base.errors import HomeError, InputError
-from pipeline.base.images import decode_png
+from pipeline.base.images import decode_eight_bits
 from pipeline.base.interfaces import FORMATS
 from pipeline.base.storage import Home
 from pipeline.write import curated as shared
@@ -38,7 +38,7 @@ def kept(home: Home) -> dict[str, str]:
 
 
 def stored(home: Home) -> Pixels:
-    return {row["image_id"]: decode_png(row["pixels"]) for row in home.read("images", ["image_id", "pixels"]).to_pylist()}
+    return {row["image_id"]: decode_eight_bits(row["pixels"]) for row in home.read("images", ["image_id", "pixels"]).to_pylist()}
 
 
 def films_in(folder: Path) -> tuple[dict[str, str], Pixels]:
@@ -53,11 +53,11 @@ def films_in(folder: Path) -> tuple[dict[str, str], Pixels]:
             with tarfile.open(path) as tar:
                 found = [(Path(m.name).stem, tar.extractfile(m).read()) for m in tar if m.name.endswith(".png")]  # type: ignore[union-attr]
         elif path.suffix == ".parquet":
-            table = pq.read_table(path, columns=["image_id", "png"], partitioning=None)
-            found = list(zip(table.column("image_id").to_pylist(), table.column("png").to_pylist(), strict=True))
+            table = pq.read_table(path, columns=["image_id", "pixels"], partitioning=None)
+            found = list(zip(table.column("image_id").to_pylist(), table.column("pixels").to_pylist(), strict=True))
         for image_id, png in found:
             assert image_id not in splits, "a film was written twice"
-            splits[image_id], pixels[image_id] = split, decode_png(png)
+            splits[image_id], pixels[image_id] = split, decode_eight_bits(png)
     return splits, pixels
 
 
@@ -194,8 +194,10 @@ def test_unknown_facts_are_unknown() -> None:
         "patient_sex": None,
         "patient_age_years": None,
         "view_position": "LL",
+        "codec": "png",
     }
     assert chexpert_csv.facts(row) == ["test/p/i/i.png", "Unknown", "", "Lateral", ""]
+    assert chexpert_csv.film_path(row | {"codec": "jpeg"}) == "test/p/i/i.jpg"
 
 
 # WebDataset -----------------------------------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ class Undecodable:
     reasons: ClassVar[Mapping[str, str]] = {
         "truncated_pixels": "Fewer pixels than the header declares.",
         "undecodable_pixels": "The decoder could not make sense of the pixels.",
+        "unsupported_bit_depth": "Pixels are not whole numbers of 1 to 16 bits.",
+        "colour_picture": "The channels of a PNG or JPEG file differ.",
         "unsupported_transfer_syntax": "No decoder for the transfer syntax is installed.",
         "too_large": "More megapixels than decode.max_megapixels, or more memory than decode.memory_mb.",
         "text_remains": "Letters in the pixels that may name the patient could not be painted over.",

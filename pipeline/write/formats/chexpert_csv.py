@@ -3,7 +3,7 @@
     train.csv  valid.csv  test.csv                   reconciled labels, four states
     train_given.csv  valid_given.csv  ...            the labels the films came with, four states
     train_cleaned.csv  valid_cleaned.csv  ...        cleaned training targets: 1, 0, a value between, blank is masked out
-    train/<patient_id>/<study_id>/<image_id>.png     paths in the CSV are relative to this folder
+    train/<patient_id>/<study_id>/<image_id>.png     (.jpg if so stored) paths in the CSV are relative to this folder
 
 The 14 CheXpert findings come first, in CheXpert's order and spelling; findings it lacks follow.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pipeline.base.findings import BY_NAME, CHEXPERT_14
+from pipeline.base.images import SUFFIXES
 from pipeline.base.interfaces import FORMATS
 from pipeline.base.labels import to_chexpert
 from pipeline.base.storage import Home
@@ -42,7 +43,7 @@ class ChexpertCsv:
             for film in curated.films(home, "write chexpert-csv"):
                 path = staging / film_path(film.row)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(film.png)
+                path.write_bytes(film.pixels)
                 rows[film.row["split"]].append(film.row)
             findings = order(curated.findings_of(home))
             for split, name in FILES.items():
@@ -60,7 +61,7 @@ def order(findings: Iterable[str]) -> tuple[str, ...]:
 def film_path(row: dict[str, Any]) -> str:
     """Path of a film below the export; a film without a study is one of its own."""
     study = row["study_id"] or row["image_id"]
-    return f"{FILES[row['split']]}/{row['patient_id']}/{study}/{row['image_id']}.png"
+    return f"{FILES[row['split']]}/{row['patient_id']}/{study}/{row['image_id']}{SUFFIXES[row['codec']]}"
 
 
 def facts(row: dict[str, Any]) -> list[str]:

@@ -25,9 +25,11 @@ _FILMS_A_ROW_GROUP = 16
 
 @FORMATS.add("parquet")
 class Parquet:
-    """Parquet shards per split: PNG bytes, film facts, given and cleaned targets; loads with `models.dataset.CuratedFilms`."""
+    """Parquet shards per split: PNG or JPEG bytes, film facts, given and cleaned targets; loads with `models.dataset.CuratedFilms`."""
 
-    description: ClassVar[str] = "Parquet shards per split with PNG bytes and given and cleaned targets; for PyTorch, pandas, DuckDB"
+    description: ClassVar[str] = (
+        "Parquet shards per split with PNG or JPEG bytes and given and cleaned targets; for PyTorch, pandas, DuckDB"
+    )
 
     def __call__(self, home: Home, to: Path) -> list[Path]:
         """Write below `to`; see `pipeline.write.curated.folder` for what it refuses."""
@@ -59,19 +61,19 @@ def schema(findings: tuple[str, ...]) -> pa.Schema:
         for kind in curated.KINDS
         for name in findings
     ]
-    return pa.schema([*facts, pa.field("png", pa.binary(), metadata={"doc": "8-bit greyscale PNG"}), *cells])
+    return pa.schema([*facts, pa.field("pixels", pa.binary(), metadata={"doc": "PNG or JPEG, greyscale, 8 or 16 bits"}), *cells])
 
 
 def _write(staging: Path, split: str, index: int, films: list[curated.Film], shape: pa.Schema) -> None:
-    rows: list[dict[str, Any]] = [{**film.row, "png": film.png} for film in films]
+    rows: list[dict[str, Any]] = [{**film.row, "pixels": film.pixels} for film in films]
     columns = {name: [row[name] for row in rows] for name in shape.names}
-    compression = {name: "none" if name == "png" else "zstd" for name in shape.names}
+    compression = {name: "none" if name == "pixels" else "zstd" for name in shape.names}
     (staging / split).mkdir(exist_ok=True)
     pq.write_table(
         pa.table(columns, schema=shape),
         staging / split / f"films-{index:05d}.parquet",
         row_group_size=_FILMS_A_ROW_GROUP,
         compression=compression,
-        use_dictionary=[name for name in shape.names if name != "png"],
-        write_statistics=[name for name in shape.names if name != "png"],
+        use_dictionary=[name for name in shape.names if name != "pixels"],
+        write_statistics=[name for name in shape.names if name != "pixels"],
     )

@@ -1,6 +1,6 @@
 """WebDataset tar shards: a PNG and a JSON a film, for streaming readers.
 
-train/films-00000.tar  validate/...  test/...      members <image_id>.png and <image_id>.json
+train/films-00000.tar  validate/...  test/...      members <image_id>.png (.jpg if so stored) and <image_id>.json
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class WebDataset:
             for film in curated.films(home, "write webdataset"):
                 image_id = film.row["image_id"]
                 text = json.dumps(sample(film.row, findings), separators=(",", ":"), sort_keys=True)
-                shards[film.row["split"]].add(((f"{image_id}.json", text.encode()), (f"{image_id}.png", film.png)))
+                shards[film.row["split"]].add(((f"{image_id}.json", text.encode()), (image_id + film.suffix, film.pixels)))
             for one in shards.values():
                 one.close()
         return curated.files_below(to)
