@@ -138,6 +138,10 @@ def _decoded(part: dict[str, list[dict[str, object]]], file_id: str, image_id: s
             "std_level": float(film.std()),
             "source_levels": 200,
             "n_text_lines": 0,
+            "field_left": 0.0,
+            "field_top": 0.0,
+            "field_right": 1.0,
+            "field_bottom": 1.0,
         }
     )
 

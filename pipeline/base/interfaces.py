@@ -204,6 +204,8 @@ class ExclusionRule(Protocol):
         action: exclude, duplicate, skip or flag.
         order: rules with lower order speak first; the first that removes a file names its reason.
         reasons: reason code -> sentence, everything this rule can answer.
+
+    A rule that holds the header against the pixels may have `evidence`: reason code -> template that columns of `files` fill.
     """
 
     action: ClassVar[str]

@@ -83,8 +83,8 @@ class Exclude(_Section):
 class Group(_Section):
     """Which films no split may part."""
 
-    hash_distance: int = Field(default=6, ge=0, le=16, description="dHash bits in which a candidate pair may differ")
-    min_correlation: float = Field(default=0.98, gt=0, le=1, description="thumbnail correlation that confirms a pair")
+    min_likeness: float = Field(default=0.7, gt=0, le=1, description="likeness of two thumbnails that makes a candidate pair of duplicates")
+    min_correlation: float = Field(default=0.85, gt=0, le=1, description="correlation of the films' fine detail that confirms a pair")
 
 
 class Label(_Section):

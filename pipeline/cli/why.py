@@ -23,8 +23,8 @@ _STORY: tuple[tuple[str, str, str], ...] = (
         "images",
         "SELECT width_px, height_px, source_width_px, source_height_px, pixel_spacing_mm, mean_level FROM images WHERE " + _FILM,
     ),
-    ("exclusions and flags", "exclusions", "SELECT action, reason, rule FROM exclusions WHERE file_id IN ({files})"),
-    ("group", "groups", "SELECT patient_id, group_id, duplicate_of, correlation FROM groups WHERE " + _FILM),
+    ("exclusions and flags", "exclusions", "SELECT action, reason, rule, evidence FROM exclusions WHERE file_id IN ({files})"),
+    ("group", "groups", "SELECT patient_id, group_id, duplicate_of, duplicate_kinds, correlation FROM groups WHERE " + _FILM),
     (
         "annotations",
         "annotations",

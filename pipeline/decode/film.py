@@ -16,11 +16,12 @@ from pydicom.dataset import Dataset
 from pipeline.base.images import Film, eight_bits, encode
 from pipeline.base.settings import Decode
 from pipeline.decode import wording
+from pipeline.decode.field import Field, exposed_field
 from pipeline.decode.greyscale import GreyScale, grey_scale
 from pipeline.decode.stored import FilmError, Source, Stored, read_source
 
 __all__ = ["DECODER_VERSION", "Decoded", "FilmError", "decode_film", "difference_hash"]
-DECODER_VERSION = "3"
+DECODER_VERSION = "4"
 THUMBNAIL_PX = 32
 _SAMPLE_STRIDE = 4
 # Letters that can be read on the stored film can be found on one so many times as long.
@@ -49,6 +50,7 @@ class Decoded:
     std_level: float
     source_levels: int
     n_text_lines: int
+    field: Field
 
 
 def decode_film(path: Path, settings: Decode, in_full: bool = False) -> Decoded:
@@ -107,6 +109,7 @@ def _film(source: Source, scale: GreyScale, settings: Decode) -> Decoded:
         std_level=float(film.std()),
         source_levels=_levels(source.stored),
         n_text_lines=n_text_lines,
+        field=exposed_field(film),
     )
 
 

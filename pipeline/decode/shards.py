@@ -141,6 +141,7 @@ def _film_row(candidate: Candidate, shard: int, film: Decoded, digest: str, sett
         "std_level": film.std_level,
         "source_levels": film.source_levels,
         "n_text_lines": film.n_text_lines,
+        **{f"field_{edge}": value for edge, value in film.field._asdict().items()},
     }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -11,7 +12,7 @@ from pipeline.base.interfaces import ExclusionRule
 from pipeline.base.settings import Settings
 
 _DISPOSITIONS = {"exclude": "excluded", "duplicate": "duplicate", "skip": "skipped"}
-_COLUMNS = ["file_id", "image_id", "action", "reason", "rule"]
+_COLUMNS = ["file_id", "image_id", "action", "reason", "rule", "evidence"]
 
 
 def apply_rules(files: pd.DataFrame, rules: Mapping[str, ExclusionRule], settings: Settings) -> pd.DataFrame:
@@ -32,6 +33,7 @@ def apply_rules(files: pd.DataFrame, rules: Mapping[str, ExclusionRule], setting
         promoted = reasons.isin(settings.exclude.exclude_flags) & (rule.action == "flag")
         hits = files[["file_id", "image_id"]].assign(action=rule.action, reason=reasons, rule=name)[reasons.notna() & ~removed]
         hits.loc[promoted.reindex(hits.index), "action"] = "exclude"
+        hits["evidence"] = _evidence(rule, files, hits["reason"])
         removed[hits.index[hits["action"] != "flag"]] = True
         found.append(hits)
     rows = pd.concat(found, ignore_index=True)[_COLUMNS]
@@ -60,6 +62,26 @@ def _answers(name: str, rule: ExclusionRule, files: pd.DataFrame, settings: Sett
     if undeclared := set(reasons.dropna()) - set(rule.reasons):
         raise TableError(f"the rule {name} gives reasons it does not declare: {sorted(undeclared)}", "declare them in the rule's `reasons`")
     return reasons
+
+
+class _Unknown:
+    """Stands in a template for what a file does not say."""
+
+    def __format__(self, spec: str) -> str:
+        return "nothing"
+
+
+def _evidence(rule: ExclusionRule, files: pd.DataFrame, reasons: pd.Series) -> pd.Series:
+    """The rule's templates filled with what is known of each file; null where it has none."""
+    templates: Mapping[str, str] = getattr(rule, "evidence", {})
+    told = reasons[reasons.isin(list(templates))]
+    rows = files.loc[told.index].to_dict("records")
+    said = [templates[reason].format_map(_known(row)) for reason, row in zip(told, rows, strict=True)]
+    return pd.Series(said, told.index, dtype=object).reindex(reasons.index)
+
+
+def _known(row: Mapping[Hashable, Any]) -> dict[str, Any]:
+    return {str(name): _Unknown() if value is None or value is pd.NA or value != value else value for name, value in row.items()}
 
 
 def _all_accounted_for(files: pd.DataFrame, gone: set[str]) -> None:

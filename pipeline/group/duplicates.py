@@ -1,65 +1,144 @@
-"""Near-identical films: candidates by hash, confirmation on pixels.
-
-A 64-bit hash alone is almost always wrong on chest films, which all look alike at that size; the thumbnail decides.
-"""
+"""Films that are one exposure: candidates by their thumbnails, confirmation on their pixels, and what was done to one of them."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-_BITS = 64
+from pipeline.base.images import Film
+from pipeline.group import confirm
+from pipeline.group.descriptors import TURNS, VARIANTS, Described, Variant, describe, turned
+from pipeline.group.search import like_pairs
+
+# Sides that differ by less are a matter of registration, not of cropping.
+_CROPPED = 0.015
+_FLIP = np.array([[-1, 0], [0, 1]])
+KINDS = ("exact", "re-encoded", "inverted", "flipped", "rotated", "cropped")
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two films by row number, first < second, and the correlation of their thumbnails."""
+    """Two films by row number, first < second.
+
+    Attributes:
+        correlation: of their detail, 1 for identical pixels.
+        kinds: of KINDS; several where several things were done.
+    """
 
     first: int
     second: int
     correlation: float
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A pair whose thumbnails are alike when `larger` is changed as `variant` says."""
+
+    larger: int
+    other: int
+    variant: Variant
+    likeness: float
 
 
 def find_duplicates(
-    hashes: npt.NDArray[np.uint64], thumbnails: npt.NDArray[np.uint8], max_distance: int, min_correlation: float
+    digests: Sequence[str],
+    thumbnails: npt.NDArray[np.uint8],
+    films: Callable[[Sequence[int]], Mapping[int, Film]],
+    min_likeness: float,
+    min_correlation: float,
 ) -> list[Pair]:
-    """All pairs within `max_distance` hash bits whose thumbnails correlate at least `min_correlation`.
+    """Pairs that join each film to its earlier duplicates, directly or through others.
 
     Args:
-        hashes: 64-bit dHashes, shape (n,).
-        thumbnails: grey values, shape (n, pixels).
-        max_distance: bits in which a candidate pair may differ.
-        min_correlation: Pearson correlation that confirms a pair.
+        digests: of the source pixels; equal digests are exact duplicates.
+        thumbnails: grey values, shape (n, 1024).
+        films: row numbers -> `confirm.small` of each film.
+        min_likeness: of two descriptors, which makes a candidate.
+        min_correlation: of the detail, which confirms it.
 
     Returns:
         Pairs sorted by row numbers.
     """
-    rows = thumbnails.astype(np.float32)
-    rows -= rows.mean(axis=1, keepdims=True)
-    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
-    found: dict[tuple[int, int], float] = {}
-    for first, second in _candidates(hashes, max_distance):
-        correlation = np.einsum("ij,ij->i", rows[first], rows[second])
-        for i, j, value in zip(first, second, correlation, strict=True):
-            if value >= min_correlation:
-                found[int(min(i, j)), int(max(i, j))] = float(value)
-    return [Pair(i, j, value) for (i, j), value in sorted(found.items())]
+    earliest: dict[str, int] = {}
+    pairs = [Pair(earliest[digest], row, 1.0, ("exact",)) for row, digest in enumerate(digests) if earliest.setdefault(digest, row) != row]
+    distinct = np.array(sorted(earliest.values()), np.intp)
+    distinct = distinct[np.ptp(thumbnails[distinct], axis=1) > 0] if len(distinct) else distinct
+    if len(distinct) > 1:
+        described = describe(thumbnails[distinct])
+        candidates = find_candidates(described, min_likeness)
+        rows = sorted({int(distinct[row]) for candidate in candidates for row in (candidate.larger, candidate.other)})
+        shown = films(rows)
+        small = {
+            row: _upright(shown[int(distinct[row])], described, row)
+            for row in {c.larger for c in candidates} | {c.other for c in candidates}
+        }
+        pairs += [
+            Pair(*_in_order(int(distinct[c.larger]), int(distinct[c.other])), match.correlation, kinds_of(described, c, match))
+            for c, match in _confirmed(candidates, small, min_correlation)
+        ]
+    return sorted(pairs, key=lambda pair: (pair.first, pair.second))
 
 
-def _candidates(hashes: npt.NDArray[np.uint64], max_distance: int) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
-    """Pairs within the distance agree on at least one of `max_distance + 1` bands of bits (pigeonhole), so only those are compared."""
-    edges = np.linspace(0, _BITS, max_distance + 2).astype(int)
-    for low, high in itertools.pairwise(edges):
-        band = (hashes >> np.uint64(low)) & np.uint64((1 << int(high - low)) - 1)
-        order = np.argsort(band, kind="stable")
-        starts = np.flatnonzero(np.r_[True, np.diff(band[order]) > 0])
-        for bucket in np.split(order, starts[1:]):
-            for position in range(len(bucket) - 1):
-                rest = bucket[position + 1 :]
-                near = np.bitwise_count(hashes[rest] ^ hashes[bucket[position]]) <= max_distance
-                if near.any():
-                    yield np.full(int(near.sum()), bucket[position]), rest[near]
+def find_candidates(described: Described, min_likeness: float) -> list[Candidate]:
+    """Pairs of like descriptors, each once and in its likest variant, by the later film, then by likeness."""
+    best: dict[tuple[int, int], Candidate] = {}
+    index = described.vectors(VARIANTS[0])
+    for variant in VARIANTS:
+        queries = index if variant == VARIANTS[0] else described.vectors(variant)
+        for larger, other, likeness in like_pairs(index, queries, min_likeness):
+            for one, two, value in zip(larger.tolist(), other.tolist(), likeness.tolist(), strict=True):
+                key = (min(one, two), max(one, two))
+                if one != two and (key not in best or value > best[key].likeness):
+                    best[key] = Candidate(one, two, variant, value)
+    return [best[key] for key in sorted(best, key=lambda key: (key[1], -best[key].likeness, key[0]))]
+
+
+def _confirmed(candidates: Sequence[Candidate], small: Mapping[int, Film], min_correlation: float) -> list[tuple[Candidate, confirm.Match]]:
+    """Candidates that are one exposure. Films that are joined already are not compared again, so a film sent m times costs m, not m * m."""
+    leader: dict[int, int] = {row: row for row in small}
+
+    def find(row: int) -> int:
+        while leader[row] != row:
+            leader[row] = leader[leader[row]]
+            row = leader[row]
+        return row
+
+    found = []
+    for candidate in candidates:
+        one, other = find(candidate.larger), find(candidate.other)
+        if one == other:
+            continue
+        first = small[candidate.larger]
+        first = np.ascontiguousarray(first[:, ::-1]) if candidate.variant.is_flipped else first
+        match = confirm.compare(first, small[candidate.other], candidate.variant.trim)
+        if match is not None and match.correlation >= min_correlation:
+            leader[max(one, other)] = min(one, other)
+            found.append((candidate, match))
+    return found
+
+
+def kinds_of(described: Described, candidate: Candidate, match: confirm.Match) -> tuple[str, ...]:
+    """What was done to one of two films that are not identical."""
+    there, back = TURNS[described.turns[candidate.larger]], TURNS[described.turns[candidate.other]].T
+    change = back @ (_FLIP if candidate.variant.is_flipped else np.eye(2, dtype=int)) @ there
+    is_same_way = bool((change == np.eye(2)).all())
+    found = {
+        "inverted": bool(described.is_negative[candidate.larger] != described.is_negative[candidate.other]),
+        "flipped": round(float(np.linalg.det(change))) == -1,
+        "rotated": not is_same_way and round(float(np.linalg.det(change))) == 1,
+        "cropped": max(abs(side - 1) for side in match.scale) > _CROPPED,
+    }
+    return tuple(kind for kind, is_so in found.items() if is_so) or ("re-encoded",)
+
+
+def _in_order(one: int, other: int) -> tuple[int, int]:
+    return min(one, other), max(one, other)
+
+
+def _upright(film: Film, described: Described, row: int) -> Film:
+    film = np.asarray(turned(film, int(described.turns[row])), np.uint8)
+    return np.ascontiguousarray(255 - film if described.is_negative[row] else film)

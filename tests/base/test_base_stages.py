@@ -37,7 +37,7 @@ def test_unchanged_is_skipped_and_change_is_noticed(tmp_path: Path) -> None:
     home = tiny_home(tmp_path / "home", patients=6)
     assert not stages.execute("group", home, SETTINGS).skipped
     assert stages.execute("group", home, SETTINGS).skipped
-    other = settings.load(overrides=("group.hash_distance=5",))
+    other = settings.load(overrides=("group.min_likeness=0.75",))
     assert not stages.execute("group", home, other).skipped
     home.path("groups").unlink()
     assert not stages.execute("group", home, other).skipped

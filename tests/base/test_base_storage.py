@@ -23,6 +23,7 @@ GROUPS = pa.table(
         "patient_id": ["p", "p"],
         "group_id": ["p", "p"],
         "duplicate_of": pa.nulls(2, pa.string()),
+        "duplicate_kinds": pa.nulls(2, pa.list_(pa.string())),
         "correlation": pa.nulls(2, pa.float64()),
     }
 )
@@ -46,7 +47,7 @@ def test_tables_are_stored_sorted_by_key_with_their_sentences(home: Home) -> Non
         (lambda t: t.append_column("extra", pa.array([1, 2])), "undeclared"),
         (lambda t: t.set_column(0, "image_id", pa.array(["a", "a"])), "key"),
         (lambda t: t.set_column(1, "patient_id", pa.array([None, "p"])), "nulls"),
-        (lambda t: t.set_column(4, "correlation", pa.array(["x", "y"])), "schema"),
+        (lambda t: t.set_column(5, "correlation", pa.array(["x", "y"])), "schema"),
     ],
 )
 def test_a_table_that_breaks_its_contract_is_not_written(home: Home, change: object, words: str) -> None:
@@ -84,7 +85,8 @@ def test_a_killed_writer_leaves_no_half_table(home: Home) -> None:
         "def dying(table, path, **k):\n    write(table, path, **k)\n    os.kill(os.getpid(), 9)\n"
         "pq.write_table = dying\n"
         f"Home(Path({str(home.root)!r})).write('groups', pa.table({{'image_id': ['a'], 'patient_id': ['p'], 'group_id': ['p'],"
-        " 'duplicate_of': pa.nulls(1, pa.string()), 'correlation': pa.nulls(1, pa.float64())}))\n"
+        " 'duplicate_of': pa.nulls(1, pa.string()), 'duplicate_kinds': pa.nulls(1, pa.list_(pa.string())),"
+        " 'correlation': pa.nulls(1, pa.float64())}))\n"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
     assert not home.exists("groups")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import pytest
 from factories import tiny_home
@@ -13,7 +12,6 @@ from pipeline.base.interfaces import RULES
 from pipeline.base.storage import Home
 from pipeline.exclude import facts
 from pipeline.exclude.decide import apply_rules
-from pipeline.exclude.rules.atypical_pixels import AtypicalPixels, typicality
 
 SETTINGS = settings.load()
 
@@ -62,18 +60,19 @@ def test_a_file_that_no_rule_accounts_for_is_an_error(home: Home) -> None:
         apply_rules(files, {"paediatric": RULES.get("paediatric")}, SETTINGS)
 
 
-def test_negatives_and_strangers_are_told_apart_from_chests(home: Home) -> None:
-    films = home.read("images", ["thumbnail"]).column("thumbnail").to_pylist()
-    rows = np.stack([np.frombuffer(film, np.uint8) for film in films])
-    assert typicality(rows).min() > 0.5
-    rows[0] = 255 - rows[0]
-    rows[1] = np.linspace(0, 255, 1024).astype(np.uint8)
-    files = pd.DataFrame({"is_film": True, "std_level": 40.0, "thumbnail": [row.tobytes() for row in rows]})
-    answer = AtypicalPixels()(files, SETTINGS)
-    assert answer[:2].tolist() == ["inverted_polarity", "atypical_film"]
-    assert answer[2:].isna().all()
+def test_evidence_fills_the_template_and_says_when_a_header_is_silent(home: Home) -> None:
+    files = facts(home)
+    chosen = files.index[files["is_film"]][:2]
+    files.loc[chosen, ["is_lateral", "frontal"]] = [True, -0.91]
+    files.loc[chosen, "view_position"] = ["PA", None]
+    rows = apply_rules(files, {"lateral_pixels": RULES.get("lateral_pixels")}, SETTINGS)
+    said = rows.set_index("file_id")["evidence"].reindex(files.loc[chosen, "file_id"]).tolist()
+    assert [text.split(",")[0] for text in said] == ["header: PA; pixels: view -0.91", "header: nothing; pixels: view -0.91"]
 
 
-def test_too_few_films_make_no_median() -> None:
-    files = pd.DataFrame({"is_film": True, "std_level": 40.0, "thumbnail": [bytes(1024)] * 5})
-    assert AtypicalPixels()(files, SETTINGS).isna().all()
+def test_templates_name_only_reasons_and_columns_there_are(home: Home) -> None:
+    row = facts(home).iloc[0].fillna(0).to_dict()
+    for _, rule in RULES:
+        templates = getattr(rule, "evidence", {})
+        assert set(templates) <= set(rule.reasons)
+        assert all(template.format_map(row) for template in templates.values())

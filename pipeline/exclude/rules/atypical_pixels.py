@@ -5,52 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from pipeline.base.interfaces import RULES
 from pipeline.base.settings import Settings
 
-INVERTED_BELOW = -0.4
-ATYPICAL_BELOW = 0.4
-_FEWEST = 20
-
 
 @RULES.add("atypical_pixels")
 class AtypicalPixels:
-    """Correlation of each film's 32 x 32 thumbnail with the median thumbnail of all films.
-
-    Frontal chest films share dark lungs on a bright body. A film that is the negative of that has the wrong polarity; one that is
-    unlike it may be lateral, rotated, another body part or another modality. Both bounds are far from what clean films reach, and
-    neither excludes by itself. Fewer than 20 films make no median, and the rule is silent.
-    """
+    """Mahalanobis distance to the set's own films: another body part, modality or build. Silent under 100 films."""
 
     action: ClassVar[str] = "flag"
-    order: ClassVar[int] = 240
-    reasons: ClassVar[Mapping[str, str]] = {
-        "inverted_polarity": "The film looks like the negative of the other films: PhotometricInterpretation may be wrong.",
-        "atypical_film": "The film looks unlike the other films: perhaps lateral, rotated, or not a chest.",
+    order: ClassVar[int] = 246
+    reasons: ClassVar[Mapping[str, str]] = {"atypical_film": "The film looks unlike the other films: perhaps not a chest."}
+    evidence: ClassVar[Mapping[str, str]] = {
+        "atypical_film": "header: {modality}, {body_part_examined}; pixels: {unlikeness:.1f} times as far from the set as its median film"
     }
 
     def __call__(self, files: pd.DataFrame, settings: Settings) -> pd.Series:
-        """Films alone."""
-        films = files[files["is_film"] & files["std_level"].gt(settings.exclude.blank_std)]
-        answer = pd.Series(None, files.index, dtype=object)
-        if len(films) >= _FEWEST:
-            likeness = typicality(np.stack([np.frombuffer(thumbnail, np.uint8) for thumbnail in films["thumbnail"]]))
-            answer[films.index[likeness < ATYPICAL_BELOW]] = "atypical_film"
-            answer[films.index[likeness < INVERTED_BELOW]] = "inverted_polarity"
-        return answer
-
-
-def typicality(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """Correlation of each row of `thumbnails`, shape (n, pixels), with the median of the standardised rows; shape (n,)."""
-    standard = _standardise(thumbnails.astype(np.float64))
-    median = _standardise(np.median(standard, axis=0, keepdims=True))[0]
-    return np.asarray(standard @ median / standard.shape[1], np.float64)
-
-
-def _standardise(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    centred = rows - rows.mean(axis=1, keepdims=True)
-    return np.asarray(centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-9), np.float64)
+        """Films that no other check of the pixels explains."""
+        return files["is_unlike"].eq(True).map({True: "atypical_film"})

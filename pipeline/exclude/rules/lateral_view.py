@@ -18,7 +18,8 @@ class LateralView:
     action: ClassVar[str] = "exclude"
     order: ClassVar[int] = 80
     reasons: ClassVar[Mapping[str, str]] = {"lateral_view": "ViewPosition is one of exclude.lateral_views."}
+    evidence: ClassVar[Mapping[str, str]] = {"lateral_view": "header: {view_position}; pixels: view {frontal:+.2f}, frontal +1, lateral -1"}
 
     def __call__(self, files: pd.DataFrame, settings: Settings) -> pd.Series:
-        """Lateral by the header; pixels that contradict it are a flag."""
+        """Lateral by the header, which the evidence holds against the pixels."""
         return files["view_position"].isin(settings.exclude.lateral_views).map({True: "lateral_view"})
