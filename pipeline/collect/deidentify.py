@@ -56,6 +56,15 @@ _NO_PERSON = re.compile(
     r"the|house|team|department)|[A-Z]{2,5})(?!\w)"
 )
 
+# A sentence that says nothing but who was told, how and when, once the names are out of it. One that names a finding stays.
+_TELLING = re.compile(
+    r"(?im)(?:^|(?<=[.!?]))[ \t]*(?:(?:the|these|this|above|critical|important|preliminary|results?|findings?|report|impression|"
+    r"case|exam(?:ination)?|were|was|have|has|been|and|also|verbally|directly|all|of)[ \t]+)*"
+    r"(?:discussed|communicated|relayed|conveyed|telephoned|called|reported)[ \t]+"
+    rf"(?:verbally[ \t]+|directly[ \t]+)?(?:with|to|by)[ \t]+(?:the[ \t]+)?{MARK}"
+    r"(?:[ \t,]+(?:by|via|at|on|over|in|and|the|telephone|phone|pager?|person|approximately|about|of|hours?|hrs|[ap]\.?m|"
+    rf"minutes?|same|day|today|immediately|time|{MARK}|[\d:]+))*[ \t]*(?:\.|$)"
+)
 _PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
@@ -118,7 +127,7 @@ def scrub(text: str, identifiers: Iterable[str]) -> tuple[str, int]:
     for pattern in _PATTERNS:
         text, count = pattern.subn(MARK, text)
         removed += count
-    text = re.sub(rf"{MARK}(?:[ \t,.]{{1,2}}{MARK})+", MARK, text)
+    text = _TELLING.sub("", re.sub(rf"{MARK}(?:[ \t,.]{{1,2}}{MARK})+", MARK, text))
     return re.sub(r"\n{3,}", "\n\n", text).strip(), removed
 
 

@@ -43,6 +43,20 @@ def test_one_line_reports_keep_what_follows_the_heading() -> None:
     assert text == "FINDINGS: Lungs are clear."
 
 
+def test_who_was_told_goes_with_its_sentence_and_a_finding_stays() -> None:
+    told = "Findings were discussed with Dr. Quill Marian by telephone at (555) 014-7255."
+    assert scrub(told, set())[0] == ""
+    assert scrub(f"No edema. {told} A nodule is new.", set())[0] == "No edema. A nodule is new."
+    assert "tension pneumothorax" in scrub("The tension pneumothorax was discussed with Dr. Quill.", set())[0]
+    assert "effusion" in scrub("Results were discussed with Dr. Quill regarding the effusion.", set())[0]
+
+
+@pytest.mark.parametrize("name", ["Small", "Young"])
+def test_a_name_that_is_a_word_goes_where_it_is_a_name(name: str) -> None:
+    text = f"{name} nodule. There is a {name.lower()} effusion in patient {name}. Mr. {name} is well."
+    assert scrub(text, {f"{name}^Ada"})[0] == f"{name} nodule. There is a {name.lower()} effusion in patient ___. Mr. ___ is well."
+
+
 @pytest.mark.parametrize(
     "secret",
     [
