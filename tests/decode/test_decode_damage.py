@@ -188,5 +188,7 @@ def test_an_export_of_damage_ends_as_rows_and_the_good_film_stays(tmp_path: Path
     assert {path: rows[path][1] for path in expected} == expected
     assert Counter(reason for path, (_, reason) in rows.items() if path.startswith("names/")) == {"truncated_pixels": 5}
     assert rows["noise.dcm"][1] in ("damaged_header", "not_dicom")
-    assert not any(path.startswith("loop/round") or path == "loop/outside.dcm" for path in rows)
-    assert len(rows) == sum(1 for path in export.rglob("*") if path.is_file() and not path.is_symlink() and "loop" not in path.parts)
+    links = {path: ending for path, ending in rows.items() if path.startswith("loop/")}
+    assert links.keys() == {path.relative_to(export).as_posix() for path in (export / "loop").iterdir()}
+    assert set(links.values()) == {("excluded", "link")}
+    assert len(rows) - len(links) == sum(1 for path in export.rglob("*") if path.is_file() and "loop" not in path.parts)
