@@ -16,9 +16,6 @@ from pipeline.audit import files, scores
 from pipeline.base.errors import InputError
 from pipeline.base.interfaces import READER
 
-# Report labelers and their like: an annotator without an entry of its own in the priors.
-LABELS = "published:labels"
-
 
 @dataclass(frozen=True, slots=True)
 class Given:

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.audit.given import LABELS, Given
+from pipeline.audit.given import Given
 from pipeline.base import tables, verdicts
+from pipeline.base.interfaces import TABLE
 from pipeline.base.labels import STATES, to_chexpert
 from pipeline.base.storage import Home
 
@@ -30,7 +31,7 @@ def fill(home: Home, given: Given) -> None:
     home.write("instances", _rows("instances", {"file_id": items, "image_id": items, "study_id": items}))
     home.write_part("images", 0, _rows("images", {"image_id": items, "file_id": items}))
     home.write("reports", tables.empty("reports"))
-    home.write("published_labels", _rows("published_labels", _states({LABELS: given.labels, **given.readers})))
+    home.write("published_labels", _rows("published_labels", _states({TABLE: given.labels, **given.readers})))
     home.write("pred_probs", _rows("pred_probs", _opinions(given.models)))
     for name in ("embeddings", "training_dynamics"):
         home.write(name, tables.empty(name))

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.base.findings import NAMES, NO_FINDING, SUPPORT_DEVICES, ancestors
+from pipeline.base.findings import NO_FINDING, SUPPORT_DEVICES, ancestors
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -39,9 +39,23 @@ def coherent(p_positive: Mapping[str, Floats], is_read: Mapping[str, Flags]) -> 
         implying = [p for name, p in p_positive.items() if finding in ancestors(name)]
         raised = np.fmax.reduce([own, *implying])
         made[finding] = np.where(is_read[finding] | np.isnan(own), own, raised)
-    diseases = [p for name, p in made.items() if name in NAMES and name not in _HARMLESS]
+    diseases = [p for name, p in made.items() if name not in _HARMLESS]
     if NO_FINDING in made and diseases:
         own = made[NO_FINDING]
         lowered = np.fmin(own, 1 - np.fmax.reduce(diseases))
         made[NO_FINDING] = np.where(is_read[NO_FINDING] | np.isnan(own), own, lowered)
     return made
+
+
+def coherent_interval(
+    low: Mapping[str, Floats], high: Mapping[str, Floats], is_read: Mapping[str, Flags]
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Both ends of intervals of such probabilities. The low end of No Finding is where all others have their high ones."""
+    ends = coherent(low, is_read), coherent(high, is_read)
+    if NO_FINDING not in is_read:
+        return ends
+    others = ends[1], ends[0]
+    bounds = [coherent({**other, NO_FINDING: own[NO_FINDING]}, is_read)[NO_FINDING] for own, other in zip((low, high), others, strict=True)]
+    for end, bound in zip(ends, bounds, strict=True):
+        end[NO_FINDING] = bound
+    return ends

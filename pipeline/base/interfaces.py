@@ -272,6 +272,8 @@ FORMATS: Registry[ExportFormat] = Registry("format", "pipeline.write.formats")
 MODELS: Registry[Any] = Registry("model", "models.architectures")
 ALL: tuple[Registry[Any], ...] = (SOURCES, LABEL_FILES, RULES, LABELERS, POLICIES, DETECTORS, FORMATS, MODELS)
 READER = "reader:"
+# Labels of a bare table: a report labeler's or its like, an annotator without an entry of its own in the priors.
+TABLE = "published:labels"
 
 
 def is_film_reader(annotator: str) -> bool:

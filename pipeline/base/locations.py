@@ -46,5 +46,10 @@ def is_there(export: str | Path) -> bool:
 
 def located(export: str, source: str, relative: str) -> Path:
     """A file of an export, to be opened by any process; an `InnerFile` stands for a path where all that is asked is `open`."""
+    return on_disk(export, relative) or cast(Path, InnerFile(export, source, relative))
+
+
+def on_disk(export: str, relative: str) -> Path | None:
+    """The path of a file that lies on this disk as it is; None where it lies within another file or elsewhere."""
     itself = Path(export) / relative
-    return itself if not is_url(export) and itself.is_file() else cast(Path, InnerFile(export, source, relative))
+    return itself if not is_url(export) and itself.is_file() else None

@@ -56,6 +56,11 @@ class Table:
         return pa.schema([pa.field(column.name, column.type, column.nullable, metadata={"doc": column.doc}) for column in self.columns])
 
     @property
+    def types(self) -> pa.Schema:
+        """Names and types alone, to make rows of."""
+        return pa.schema([pa.field(column.name, column.type) for column in self.columns])
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Column names in order."""
         return tuple(column.name for column in self.columns)

@@ -79,7 +79,7 @@ def _counts(home: Home) -> dict[str, int | float | str]:
 
 def rows_to_table(name: str, rows: list[dict[str, object]]) -> pa.Table:
     """Rows as a table of the declared types; absent keys are null."""
-    return pa.Table.from_pylist(rows, schema=pa.schema([pa.field(column.name, column.type) for column in tables.BY_NAME[name].columns]))
+    return pa.Table.from_pylist(rows, schema=tables.BY_NAME[name].types)
 
 
 def _write(home: Home, name: str, rows: Iterable[dict[str, object]]) -> None:

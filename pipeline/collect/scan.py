@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from pipeline.base import provenance
 from pipeline.base.interfaces import FoundFile, Source
-from pipeline.base.locations import is_url
+from pipeline.base.locations import on_disk
 from pipeline.base.progress import track
 from pipeline.base.pseudonyms import Pseudonyms
 from pipeline.base.settings import Collect, Settings
@@ -87,8 +87,7 @@ class Scan:
     @contextmanager
     def local(self, entry: Entry) -> Iterator[Path]:
         """A file under its own name on this disk: itself, or a copy where it lies within another file or elsewhere."""
-        itself = Path(self.export) / entry.found.relative
-        if not is_url(self.export) and itself.is_file():
+        if itself := on_disk(self.export, entry.found.relative):
             yield itself
             return
         folder = self.private / "unpacked"

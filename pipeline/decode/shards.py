@@ -108,10 +108,8 @@ def _rows(batch: Sequence[Result], settings: Decode, shard: int, known: dict[str
             outcomes.append(row | {"outcome": "failed", "reason": result})
             continue
         digest = names.digest(result.pixel_digest)
+        is_film = candidate.image_id not in films
         first = films.setdefault(candidate.image_id, digest)
-        is_film = not any(
-            other["image_id"] == candidate.image_id and other["outcome"] == "decoded" for other in (*known.values(), *outcomes)
-        )
         outcomes.append(row | {"outcome": "decoded" if is_film else "resent" if digest == first else "conflicting", "pixel_digest": digest})
         if is_film:
             made.append(_film_row(candidate, shard, result, digest, settings))
@@ -166,7 +164,7 @@ def _keep_films(home: Home, shard: int, wanted: set[str]) -> None:
 
 
 def _table(name: str, rows: list[Row]) -> pa.Table:
-    return pa.Table.from_pylist(rows, schema=pa.schema([pa.field(column.name, column.type) for column in tables.BY_NAME[name].columns]))
+    return pa.Table.from_pylist(rows, schema=tables.BY_NAME[name].types)
 
 
 def _batches(results: Iterable[Result], size: int) -> Iterator[list[Result]]:

@@ -51,8 +51,12 @@ def chained(names: Pseudonyms, lines: Iterator[tuple[Any, ...]]) -> Iterator[str
     """The chain value of each line: a keyed digest of the value before and of the line."""
     value = ""
     for line in lines:
-        value = names.digest(json.dumps([value, *line], ensure_ascii=True).encode())
+        value = _link(names, value, line)
         yield value
+
+
+def _link(names: Pseudonyms, before: str, line: tuple[Any, ...]) -> str:
+    return names.digest(json.dumps([before, *line], ensure_ascii=True).encode())
 
 
 def broken_lines(home: Home) -> list[str]:
@@ -68,7 +72,7 @@ def broken_lines(home: Home) -> list[str]:
         if row[0] != number:
             found.append(f"line {number} is missing, or lines are out of order")
             break
-        if names.digest(json.dumps([before, *row[:-1]], ensure_ascii=True).encode()) != row[-1]:
+        if _link(names, before, row[:-1]) != row[-1]:
             found.append(f"line {number} or the one before it was changed")
         before = row[-1]
     head = home.private / HEAD

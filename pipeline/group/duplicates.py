@@ -12,6 +12,7 @@ from pipeline.base.images import Film
 from pipeline.group import confirm
 from pipeline.group.descriptors import TURNS, VARIANTS, Described, Variant, describe, turned
 from pipeline.group.search import like_pairs
+from pipeline.group.unions import join, root
 
 # Sides that differ by less are a matter of registration, not of cropping.
 _CROPPED = 0.015
@@ -70,12 +71,9 @@ def find_duplicates(
     if len(distinct) > 1:
         described = describe(thumbnails[distinct])
         candidates = find_candidates(described, min_likeness)
-        rows = sorted({int(distinct[row]) for candidate in candidates for row in (candidate.larger, candidate.other)})
-        shown = films(rows)
-        small = {
-            row: _upright(shown[int(distinct[row])], described, row)
-            for row in {c.larger for c in candidates} | {c.other for c in candidates}
-        }
+        compared = sorted({row for candidate in candidates for row in (candidate.larger, candidate.other)})
+        shown = films([int(distinct[row]) for row in compared])
+        small = {row: _upright(shown[int(distinct[row])], described, row) for row in compared}
         pairs += [
             Pair(*_in_order(int(distinct[c.larger]), int(distinct[c.other])), match.correlation, kinds_of(described, c, match))
             for c, match in _confirmed(candidates, small, min_correlation)
@@ -100,23 +98,15 @@ def find_candidates(described: Described, min_likeness: float) -> list[Candidate
 def _confirmed(candidates: Sequence[Candidate], small: Mapping[int, Film], min_correlation: float) -> list[tuple[Candidate, confirm.Match]]:
     """Candidates that are one exposure. Films that are joined already are not compared again, so a film sent m times costs m, not m * m."""
     leader: dict[int, int] = {row: row for row in small}
-
-    def find(row: int) -> int:
-        while leader[row] != row:
-            leader[row] = leader[leader[row]]
-            row = leader[row]
-        return row
-
     found = []
     for candidate in candidates:
-        one, other = find(candidate.larger), find(candidate.other)
-        if one == other:
+        if root(leader, candidate.larger) == root(leader, candidate.other):
             continue
         first = small[candidate.larger]
         first = np.ascontiguousarray(first[:, ::-1]) if candidate.variant.is_flipped else first
         match = confirm.compare(first, small[candidate.other], candidate.variant.trim)
         if match is not None and match.correlation >= min_correlation:
-            leader[max(one, other)] = min(one, other)
+            join(leader, candidate.larger, candidate.other)
             found.append((candidate, match))
     return found
 

@@ -28,9 +28,9 @@ def annotator_states(matrices: Sequence[LabelMatrix], fits: Sequence[Posterior])
     rows = [
         {"finding": one.finding, "annotator": annotator, **row}
         for one, fit in zip(matrices, fits, strict=True)
-        for column, annotator in enumerate(one.annotators)
-        if one.asked[:, column].any()
-        for row in _words(one.words[:, column], fit, column, annotator in graded)
+        for column, (annotator, said) in enumerate(zip(one.annotators, one.words.T, strict=True))
+        if (said != MISSING).any()
+        for row in _words(said, fit, column, annotator in graded)
     ]
     return pd.DataFrame(rows, columns=tables.BY_NAME["annotator_states"].names)
 

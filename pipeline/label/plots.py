@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from pipeline.base.labels import STATES
+from pipeline.base.pictures import png
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 _COLOURS = ("#c0392b", "#2e86c1", "#f1c40f", "#d5d8dc")
 _PANELS = 4
@@ -38,7 +38,7 @@ def states(labels: pd.DataFrame) -> bytes:
     axes.invert_yaxis()
     axes.set_xlabel("films")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(STATES), frameon=False, fontsize="small")
-    return _png(figure)
+    return png(figure, dpi=100)
 
 
 def meanings(annotator_states: pd.DataFrame) -> bytes:
@@ -71,10 +71,4 @@ def meanings(annotator_states: pd.DataFrame) -> bytes:
         figure.legend(
             *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(_WORDS), frameon=False, fontsize="small"
         )
-    return _png(figure)
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
-    return buffer.getvalue()
+    return png(figure, dpi=100)

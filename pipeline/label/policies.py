@@ -10,15 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.base.interfaces import POLICIES
+from pipeline.base.interfaces import POLICIES, TABLE
 from pipeline.base.labels import STATES
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
 from pipeline.label import matrix, priors, reconcile, state_files, together
 
 COLUMNS = ("finding", "policy", "labels", "uncertain", "positive_share", "masked_share", "mean_target")
-# A report labeler or its like: an annotator without an entry of its own in the priors.
-LABELS = "published:labels"
 Floats = npt.NDArray[np.float64]
 
 
@@ -53,7 +51,7 @@ def of_file(path: Path, settings: Settings) -> list[Labelled]:
     items = states.ids.to_numpy(object)
     silent = np.zeros((len(items), 1), bool)
     matrices = [
-        matrix.LabelMatrix(finding, items, (LABELS,), states.codes[:, [column]], silent) for column, finding in enumerate(states.findings)
+        matrix.LabelMatrix(finding, items, (TABLE,), states.codes[:, [column]], silent) for column, finding in enumerate(states.findings)
     ]
     fits = together.fits(matrices, priors.load(), np.random.default_rng(settings.seed), implications=settings.label.implications)
     return [Labelled(one.finding, items, one.codes[:, 0], fit.p_positive) for one, fit in zip(matrices, fits, strict=True)]

@@ -158,7 +158,7 @@ def slips(codes: Codes, priors: Priors) -> Slips:
     said = _perceived(patterns.readers, patterns.weights[:, None] * found.theta, tables.readers)
     called, not_called = said[:, :, POSITIVE], said[:, :, NEGATIVE] + said[:, :, UNMENTIONED]
     readers = np.stack([np.stack([called[:, 0], not_called[:, 0]], axis=1), np.stack([not_called[:, 1], called[:, 1]], axis=1)], axis=1)
-    return Slips(readers, _slipped(_read_films(patterns, found), tables, priors))
+    return Slips(readers, _slipped(_read_films(patterns, _written(patterns, found)), tables, priors))
 
 
 def _fitted(patterns: _Patterns, tables: _Tables, priors: Priors, tolerance: float) -> tuple[_Tables, _Expected]:
@@ -261,12 +261,12 @@ def _at_theta(tables: Floats) -> Floats:
 
 def _maximise(patterns: _Patterns, tables: _Tables, found: _Expected, priors: Priors) -> _Tables:
     """M-step: every distribution is its pseudo-counts and expected counts, normalised."""
-    films = patterns.weights[:, None] * found.theta
+    films, written = patterns.weights[:, None] * found.theta, _written(patterns, found)
     common = _normalise(priors.theta + films.sum(axis=0))
     return _Tables(
         _normalise(priors.readers + _perceived(patterns.readers, films, tables.readers)),
-        _normalise(priors.report + _written(patterns, found).sum(axis=0)),
-        _normalise(priors.slips + _slipped(_read_films(patterns, found), tables, priors))[:, 0],
+        _normalise(priors.report + written.sum(axis=0)),
+        _normalise(priors.slips + _slipped(_read_films(patterns, written), tables, priors))[:, 0],
         common,
         _normalise(patterns.sets @ films + _SET * common),
     )
@@ -277,9 +277,9 @@ def _written(patterns: _Patterns, found: _Expected) -> Floats:
     return np.asarray((patterns.weights * patterns.texts.any(axis=1))[:, None, None] * found.written)
 
 
-def _read_films(patterns: _Patterns, found: _Expected) -> Floats:
-    """Expected films by what each annotator made of the report and the report's word, shape (texts, words, words)."""
-    return np.asarray((patterns.texts.T @ _written(patterns, found).sum(axis=1)).reshape(-1, N_WORDS, N_WORDS))
+def _read_films(patterns: _Patterns, written: Floats) -> Floats:
+    """Expected films by what each annotator made of the report and the report's word, from `_written`, shape (texts, words, words)."""
+    return np.asarray((patterns.texts.T @ written.sum(axis=1)).reshape(-1, N_WORDS, N_WORDS))
 
 
 def _slipped(films: Floats, tables: _Tables, priors: Priors) -> Floats:

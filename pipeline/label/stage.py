@@ -66,7 +66,7 @@ def _read(home: Home, settings: Settings, films: pd.DataFrame) -> _Read:
     readers = [reading.reader(name, settings.label.options.get(name, {})) for name in settings.label.labelers]
     given = [_report(row) for row in reports.to_pylist()]
     mentions, states = reading.read_reports(given, readers, home.private / "labelers")
-    home.write("mentions", pa.Table.from_pylist(mentions, schema=_bare("mentions")))
+    home.write("mentions", pa.Table.from_pylist(mentions, schema=tables.BY_NAME["mentions"].types))
     frame = pd.DataFrame(states, columns=["report_id", *gather.SAID])
     studies = reports.select(["report_id", "study_id"]).to_pandas()
     from_reports = gather.broadcast(frame, studies, films, settings.label.findings)
@@ -131,9 +131,6 @@ def _result(read: _Read, films: pd.DataFrame, matrices: list[matrix.LabelMatrix]
     return StageResult(counts, warnings, {"states": plots.states(labels), "meanings": plots.meanings(meant)} if len(labels) else {})
 
 
-def _bare(name: str) -> pa.Schema:
-    return pa.schema([pa.field(column.name, column.type) for column in tables.BY_NAME[name].columns])
-
-
 def _arrow(name: str, frame: pd.DataFrame) -> pa.Table:
-    return pa.Table.from_pandas(frame[list(tables.BY_NAME[name].names)], schema=_bare(name), preserve_index=False)
+    spec = tables.BY_NAME[name]
+    return pa.Table.from_pandas(frame[list(spec.names)], schema=spec.types, preserve_index=False)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pyarrow as pa
 
+from pipeline.base.pictures import png
 from pipeline.predict.cells import Cells
 from pipeline.predict.crossfit import Opinions
 
@@ -84,6 +83,4 @@ def plot(found: dict[str, tuple[float, int]]) -> bytes:
     axes.set_xlabel("out-of-fold AUROC against the given label")
     axes.grid(axis="x", color="0.9")
     axes.legend(loc="lower right", frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return png(figure)

@@ -115,8 +115,7 @@ def _heard(doubted: pd.DataFrame, unskilled: list[str]) -> pd.DataFrame:
 
 def _arrow(ranked: pd.DataFrame) -> pa.Table:
     spec = tables.BY_NAME["label_issues"]
-    schema = pa.schema([pa.field(column.name, column.type) for column in spec.columns])
-    return pa.Table.from_pandas(ranked[list(spec.names)], schema=schema, preserve_index=False)
+    return pa.Table.from_pandas(ranked[list(spec.names)], schema=spec.types, preserve_index=False)
 
 
 def _disabled(disabled: Mapping[str, list[str]], all_findings: set[str]) -> list[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
-
 import pandas as pd
+
+from pipeline.base.pictures import png
 
 
 def issues(ranked: pd.DataFrame) -> bytes:
@@ -36,6 +36,4 @@ def issues(ranked: pd.DataFrame) -> bytes:
     found.set_xlabel("labels read")
     found.set_ylabel("wrong labels expected among them")
     found.legend(frameon=False, fontsize="small")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
-    return buffer.getvalue()
+    return png(figure, dpi=100)

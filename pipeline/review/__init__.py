@@ -22,8 +22,7 @@ def run(home: Home, settings: Settings) -> StageResult:
         {**row, "is_current": row["verdict_id"] in current, "given_label": given.get((row["image_id"], row["finding"]))}
         for row in verdicts.read(home).to_pylist()
     ]
-    spec = tables.BY_NAME["verdicts"]
-    home.write("verdicts", pa.Table.from_pylist(rows, schema=pa.schema([pa.field(column.name, column.type) for column in spec.columns])))
+    home.write("verdicts", pa.Table.from_pylist(rows, schema=tables.BY_NAME["verdicts"].types))
     applied = sum(row["decided_by"] == "verdict" for row in labels)
     decided = [row for row in rows if row["is_current"]]
     waiting = sum((row["image_id"], row["finding"]) in given for row in decided) - applied

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass
 
+from pipeline.base.pictures import png
 from pipeline.base.storage import Home
 from pipeline.base.tables import SPLITS
 
@@ -87,6 +87,4 @@ def plot(found: list[Prevalence]) -> bytes:
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.legend(loc="lower right", frameon=False)
     axes.set_title("Prevalence in each split", loc="left", fontweight="bold")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-    return buffer.getvalue()
+    return png(figure, dpi=110)

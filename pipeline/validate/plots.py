@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.base.pictures import png
 from pipeline.validate.arms import Answers
 from pipeline.validate.certificate import BETTER, NO_GAIN, WORSE
 from pipeline.validate.films import ARMS, Array, Cast
@@ -43,7 +43,7 @@ def gain(made: list[Score]) -> bytes:
     axes.grid(axis="x", color="0.9")
     if rows:
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
-    return _png(figure)
+    return png(figure)
 
 
 def auroc(made: list[Score]) -> bytes:
@@ -63,7 +63,7 @@ def auroc(made: list[Score]) -> bytes:
     axes.set_xlabel(f"AUROC on the test split, 95 % interval (truth: {', '.join(sorted({row.truth for row in rows})) or 'none'})")
     axes.grid(axis="x", color="0.9")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
-    return _png(figure)
+    return png(figure)
 
 
 def reliability(cast: Cast, answers: Answers, truth: Truth) -> bytes:
@@ -78,7 +78,7 @@ def reliability(cast: Cast, answers: Answers, truth: Truth) -> bytes:
     axes.set_ylabel("share positive")
     axes.set_title(f"{len(cast.findings)} findings, {int(np.isfinite(truth.values).sum())} cells", fontsize=10)
     axes.legend(loc="upper left", frameon=False)
-    return _png(figure)
+    return png(figure)
 
 
 def curve(probs: Array, truth: Array) -> tuple[Array, Array]:
@@ -105,9 +105,3 @@ def _figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()

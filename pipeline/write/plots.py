@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
+from pipeline.base.pictures import png
 from pipeline.base.tables import SPLITS
 from pipeline.write.facts import Rows, unaccounted
 
@@ -43,7 +43,7 @@ def flow(facts: dict[str, Rows]) -> bytes:
     _splits(axes, films, scale)
     axes.set_title("From files to splits", loc="left", fontweight="bold")
     axes.set_ylim(max(1.0, places[-1] + middle[-1][1] * scale) + 0.05, -0.02)
-    return _png(figure)
+    return png(figure, dpi=120, bbox_inches="tight", pad_inches=0.15)
 
 
 def labels(facts: dict[str, Rows]) -> bytes:
@@ -73,7 +73,7 @@ def labels(facts: dict[str, Rows]) -> bytes:
     axes.set_title("Label states of each finding", loc="left", fontweight="bold", pad=24)
     handles = [Patch(color=color, label=state.upper()) for state, color in _STATE_COLORS.items()]
     axes.legend(handles=handles, ncols=4, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize=8.5, handlelength=1)
-    return _png(figure)
+    return png(figure, dpi=120, bbox_inches="tight", pad_inches=0.15)
 
 
 def _splits(axes: Axes, films: dict[str, int], scale: float) -> None:
@@ -118,9 +118,3 @@ def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
     axes.set_axis_off()
     axes.margins(0)
     return figure, axes
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120, metadata={"Software": None}, bbox_inches="tight", pad_inches=0.15)
-    return buffer.getvalue()

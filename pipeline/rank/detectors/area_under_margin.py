@@ -14,7 +14,7 @@ from typing import ClassVar
 import pandas as pd
 
 from pipeline.base.interfaces import DETECTORS
-from pipeline.rank.detectors.cleanlab_self_confidence import CleanlabSelfConfidence
+from pipeline.rank.detectors._cleanlab import by_self_confidence
 
 
 class AreaUnderMargin:
@@ -28,7 +28,7 @@ class AreaUnderMargin:
 
         toward_present = cells["aum"].where(cells["given"] == 1, -cells["aum"])
         prevalence = cells.loc[cells["aum"].notna(), "given"].mean()
-        return CleanlabSelfConfidence()(cells.assign(pred_prob=expit(toward_present + logit(prevalence))))
+        return by_self_confidence(cells, expit(toward_present + logit(prevalence)))
 
 
 DETECTORS.add("area_under_margin", needs=("cleanlab",))(AreaUnderMargin())

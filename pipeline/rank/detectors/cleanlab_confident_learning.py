@@ -20,7 +20,7 @@ class CleanlabConfidentLearning:
 
     def __call__(self, cells: pd.DataFrame) -> pd.DataFrame:
         """Scores of the cells with a `pred_prob`; NaN elsewhere, and everywhere when all given labels of the finding are equal."""
-        return judged(cells, "pred_prob", "confidence_weighted_entropy", "confident_learning")
+        return judged(cells, cells["pred_prob"], "confidence_weighted_entropy", "confident_learning")
 
 
 DETECTORS.add("cleanlab_confident_learning", needs=("cleanlab",))(CleanlabConfidentLearning())

@@ -21,7 +21,7 @@ class CleanlabNormalizedMargin:
 
     def __call__(self, cells: pd.DataFrame) -> pd.DataFrame:
         """Scores of the cells with a `pred_prob`; NaN elsewhere, and everywhere when all given labels of the finding are equal."""
-        return judged(cells, "pred_prob", "normalized_margin", "prune_by_class")
+        return judged(cells, cells["pred_prob"], "normalized_margin", "prune_by_class")
 
 
 DETECTORS.add("cleanlab_normalized_margin", needs=("cleanlab",))(CleanlabNormalizedMargin())

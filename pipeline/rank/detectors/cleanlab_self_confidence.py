@@ -7,7 +7,7 @@ from typing import ClassVar
 import pandas as pd
 
 from pipeline.base.interfaces import DETECTORS
-from pipeline.rank.detectors._cleanlab import judged
+from pipeline.rank.detectors._cleanlab import by_self_confidence
 
 
 class CleanlabSelfConfidence:
@@ -17,7 +17,7 @@ class CleanlabSelfConfidence:
 
     def __call__(self, cells: pd.DataFrame) -> pd.DataFrame:
         """Scores of the cells with a `pred_prob`; NaN elsewhere, and everywhere when all given labels of the finding are equal."""
-        return judged(cells, "pred_prob", "self_confidence", "prune_by_noise_rate")
+        return by_self_confidence(cells, cells["pred_prob"])
 
 
 DETECTORS.add("cleanlab_self_confidence", needs=("cleanlab",))(CleanlabSelfConfidence())

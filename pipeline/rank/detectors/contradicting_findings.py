@@ -10,6 +10,7 @@ from typing import ClassVar
 import pandas as pd
 
 from pipeline.base.interfaces import DETECTORS
+from pipeline.rank.detectors._quality import p_right
 
 
 class ContradictingFindings:
@@ -19,7 +20,7 @@ class ContradictingFindings:
 
     def __call__(self, cells: pd.DataFrame) -> pd.DataFrame:
         """Scores of all cells."""
-        quality = cells["p_positive"].where(cells["given"] == 1, 1 - cells["p_positive"])
+        quality = p_right(cells)
         return pd.DataFrame({"label_quality_score": quality, "is_label_issue": cells["n_findings_against"] > 0})
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.base.interfaces import DETECTORS
-from pipeline.rank.detectors.cleanlab_self_confidence import CleanlabSelfConfidence
+from pipeline.rank.detectors._cleanlab import by_self_confidence
 
 
 class EarlyLoss:
@@ -23,7 +23,7 @@ class EarlyLoss:
     def __call__(self, cells: pd.DataFrame) -> pd.DataFrame:
         """Scores of the cells that trained; NaN elsewhere."""
         believed = np.exp(-cells["early_loss"])
-        return CleanlabSelfConfidence()(cells.assign(pred_prob=believed.where(cells["given"] == 1, 1 - believed)))
+        return by_self_confidence(cells, believed.where(cells["given"] == 1, 1 - believed))
 
 
 DETECTORS.add("early_loss", needs=("cleanlab",))(EarlyLoss())

@@ -10,7 +10,7 @@ from typing import ClassVar
 import pandas as pd
 
 from pipeline.base.interfaces import DETECTORS
-from pipeline.rank.detectors._cleanlab import judged
+from pipeline.rank.detectors._cleanlab import by_self_confidence
 
 
 class EmbeddingNeighbours:
@@ -20,7 +20,7 @@ class EmbeddingNeighbours:
 
     def __call__(self, cells: pd.DataFrame) -> pd.DataFrame:
         """Scores of the cells with neighbours; NaN elsewhere."""
-        return judged(cells, "neighbour_p", "self_confidence", "prune_by_noise_rate")
+        return by_self_confidence(cells, cells["neighbour_p"])
 
 
 DETECTORS.add("embedding_neighbours", needs=("cleanlab", "faiss"))(EmbeddingNeighbours())

@@ -11,7 +11,7 @@ from typing import ClassVar
 import pandas as pd
 
 from pipeline.base.interfaces import DETECTORS
-from pipeline.rank.detectors.cleanlab_self_confidence import CleanlabSelfConfidence
+from pipeline.rank.detectors._cleanlab import by_self_confidence
 
 
 class ForgettingEvents:
@@ -22,7 +22,7 @@ class ForgettingEvents:
     def __call__(self, cells: pd.DataFrame) -> pd.DataFrame:
         """Scores of the cells that trained; NaN elsewhere."""
         kept = 1 - cells["forgotten_share"]
-        return CleanlabSelfConfidence()(cells.assign(pred_prob=kept.where(cells["given"] == 1, 1 - kept)))
+        return by_self_confidence(cells, kept.where(cells["given"] == 1, 1 - kept))
 
 
 DETECTORS.add("forgetting_events", needs=("cleanlab",))(ForgettingEvents())

@@ -11,6 +11,7 @@ from typing import ClassVar
 import pandas as pd
 
 from pipeline.base.interfaces import DETECTORS
+from pipeline.rank.detectors._quality import p_right
 
 # Equal probabilities differ by rounding.
 _MARGIN = 1e-6
@@ -23,7 +24,7 @@ class PosteriorDisagreement:
 
     def __call__(self, cells: pd.DataFrame) -> pd.DataFrame:
         """Scores of all cells."""
-        quality = cells["p_positive"].where(cells["given"] == 1, 1 - cells["p_positive"])
+        quality = p_right(cells)
         usual = quality.groupby([cells["given"], cells["given_annotator"]], observed=True).transform("mean")
         return pd.DataFrame({"label_quality_score": quality, "is_label_issue": (quality < 0.5) & (quality < usual - _MARGIN)})
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.base.interfaces import DETECTORS
+from pipeline.rank.detectors._quality import p_right
 
 # Reports lie under the wrong film about once in a hundred times, a guess; so the evidence must outweigh 1 : 99.
 _PRIOR = np.log(99.0)
@@ -24,7 +25,7 @@ class ReportAgainstFilm:
 
     def __call__(self, cells: pd.DataFrame) -> pd.DataFrame:
         """Scores of all cells."""
-        quality = cells["p_positive"].where(cells["given"] == 1, 1 - cells["p_positive"])
+        quality = p_right(cells)
         is_foreign = cells["report_fit"] < -_PRIOR
         return pd.DataFrame({"label_quality_score": quality, "is_label_issue": is_foreign & (cells["report_fit_here"] < 0)})
 
