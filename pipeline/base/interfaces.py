@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
+    import torch
+    from torch import Tensor
 
     from pipeline.base.errors import InputError
     from pipeline.base.reports import Report
@@ -254,6 +256,85 @@ class ExportFormat(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a user must know of a published model before believing it.
+
+    Attributes:
+        title: as its authors call it.
+        licence: of code and weights, where they differ both.
+        citation: paper.
+        weights: what the user brings: files, their upstream names, where they are published.
+        input: size, planes and value range the network sees, in words.
+        trained_on: data sets, as far as told; a film of them is no test.
+        quirks: what upstream does that a user would not expect, and what is done about it here.
+    """
+
+    title: str
+    licence: str
+    citation: str
+    weights: str
+    input: str
+    trained_on: str
+    quirks: tuple[str, ...] = ()
+
+
+ScoreKind = Literal["probability", "logit", "cosine", "op_normalised", "yes_no"]
+
+
+class ModelOptions(BaseModel):
+    """Options of one published model; each declares its own. They come from `models.<name>.options` and from `--set`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Scorer(Protocol):
+    """A published model with its weights, on its device. Scores of different kinds are never compared or ranked together.
+
+    Attributes:
+        findings: what it scores, in our spelling, in the order of the columns.
+        score_kind: what a score is.
+    """
+
+    findings: tuple[str, ...]
+    score_kind: ScoreKind
+
+    def prepare(self, film: npt.NDArray[np.uint8]) -> Tensor:
+        """Upstream's preprocessing of one film, uint8 (height, width), white is dense: what `score` takes, without the batch axis, on the CPU."""
+        ...
+
+    def score(self, films: Tensor) -> Tensor:
+        """Scores, float32 (n, findings) on the CPU, of n prepared films; no film's score depends on another film of the batch."""
+        ...
+
+
+class PublishedModel(Protocol):
+    """Loads one published system from files the user gives. Nothing is downloaded, no pickle runs unless an option says so.
+
+    Attributes:
+        card: for people.
+        Options: the model of its options.
+        findings: what it scores without options; a zero-shot model scores any finding of the vocabulary it is asked for.
+    """
+
+    card: ClassVar[ModelCard]
+    Options: ClassVar[type[ModelOptions]]
+    findings: ClassVar[tuple[str, ...]]
+
+    def load(self, checkpoint: Path, options: Any, device: torch.device) -> Scorer:
+        """The model, ready to score.
+
+        Args:
+            checkpoint: file or folder, as the card says.
+            options: of the type `Options`.
+            device: where it runs.
+
+        Raises:
+            InputError: the files are missing, unsafe or another model's; the message says which keys do not fit.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class StageResult:
     """What a stage tells: counts for people and Dagster, warnings in words, plots as PNG bytes."""
 
@@ -270,7 +351,8 @@ POLICIES: Registry[UncertaintyPolicy] = Registry("policy", "pipeline.label.uncer
 DETECTORS: Registry[IssueDetector] = Registry("detector", "pipeline.rank.detectors")
 FORMATS: Registry[ExportFormat] = Registry("format", "pipeline.write.formats")
 MODELS: Registry[Any] = Registry("model", "models.architectures")
-ALL: tuple[Registry[Any], ...] = (SOURCES, LABEL_FILES, RULES, LABELERS, POLICIES, DETECTORS, FORMATS, MODELS)
+ZOO: Registry[PublishedModel] = Registry("zoo", "models.zoo")
+ALL: tuple[Registry[Any], ...] = (SOURCES, LABEL_FILES, RULES, LABELERS, POLICIES, DETECTORS, FORMATS, MODELS, ZOO)
 READER = "reader:"
 # Labels of a bare table: a report labeler's or its like, an annotator without an entry of its own in the priors.
 TABLE = "published:labels"
