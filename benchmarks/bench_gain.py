@@ -81,11 +81,11 @@ def certify(
     home, chosen = Home(scored), settings.load(root, profile, overrides)
     names = home.pseudonyms()
     known = truth.assign(image_id=[names.of("image", uid) for uid in truth["sop_instance_uid"]])
-    tested = home.sql("SELECT image_id FROM splits WHERE split = 'test'").to_pandas()
-    rows = known.merge(tested, on="image_id")[["image_id", "finding", "truth"]].drop_duplicates(["image_id", "finding"])
-    verdicts.append(
-        home, [verdicts.Verdict(film, finding, "POSITIVE" if one else "NEGATIVE", "truth") for film, finding, one in rows.to_numpy()]
-    )
+    tested = home.sql("SELECT DISTINCT image_id, finding FROM labels JOIN splits USING (image_id) WHERE split = 'test'").to_pandas()
+    rows = tested.merge(known.drop_duplicates(["image_id", "finding"]), on=["image_id", "finding"], how="left")
+    # What the truth does not know is not scored: the posterior, which would stand in for it, is made from the labels on trial.
+    said = rows["truth"].map({1: "POSITIVE", 0: "NEGATIVE"}).fillna("UNCERTAIN")
+    verdicts.append(home, [verdicts.Verdict(*row, "truth") for row in zip(rows["image_id"], rows["finding"], said, strict=True)])
     # Labels and not `rank`: what the truth says of the test split must not teach the cleaning of the others.
     label.run(home, chosen)
     validate.run(home, chosen)

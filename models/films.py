@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +14,7 @@ from pipeline.base.errors import InputError
 from pipeline.base.images import decode_eight_bits, resize_square
 from pipeline.base.progress import track
 from pipeline.base.provenance import digest
-from pipeline.base.storage import Home, disk_errors
+from pipeline.base.storage import Home, disk_errors, temporary_of
 
 
 class Films(Protocol):
@@ -92,7 +91,7 @@ def load_films(home: Home, image_ids: Sequence[str], size_px: int) -> StoredFilm
 
 def _decode(home: Home, image_ids: list[str], size_px: int, path: Path) -> None:
     row = {image_id: index for index, image_id in enumerate(image_ids)}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_of(path)
     try:
         films = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(len(row), size_px, size_px))
         _fill(home, row, films)

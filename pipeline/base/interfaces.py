@@ -299,7 +299,7 @@ class Scorer(Protocol):
     score_kind: ScoreKind
 
     def prepare(self, film: npt.NDArray[np.uint8]) -> Tensor:
-        """Upstream's preprocessing of one film, uint8 (height, width), white is dense: what `score` takes, without the batch axis, on the CPU."""
+        """Upstream's preprocessing of one film, uint8 (height, width), white is dense: what `score` takes, without its batch axis."""
         ...
 
     def score(self, films: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -29,6 +29,8 @@ from pipeline.base.errors import CxrError, HomeError, InputError, TableError
 from pipeline.base.provenance import digest, file_sha256
 
 MARKER = "cxr-home"
+# `temporary_of`, and the log that DuckDB keeps beside such a file.
+_TEMPORARY = re.compile(r"\..*\.(\d+)\.tmp(?:\.wal)?")
 _LAYOUT = "1"
 _ROW_GROUP = 262_144
 
@@ -94,7 +96,15 @@ class Home:
                 raise HomeError(
                     "another run is using this home", "wait for it to end, or give this run a home of its own with --home"
                 ) from error
+            self._sweep()
             yield
+
+    def _sweep(self) -> None:
+        """Remove what killed processes were writing; what a living one writes (a verdict, say) is left alone."""
+        for found in self.root.rglob(".*.tmp*"):
+            writer = _TEMPORARY.fullmatch(found.name)
+            if writer and not _lives(int(writer[1])):
+                found.unlink(missing_ok=True)
 
     # Tables ---------------------------------------------------------------------------------------------------------
 
@@ -133,7 +143,7 @@ class Home:
             HomeError: the disk is full or not writable.
         """
         spec, path, rows, last = tables.BY_NAME[name], self.path(name), 0, None
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        temporary = temporary_of(path)
         with disk_errors(self.root):
             try:
                 with pq.ParquetWriter(temporary, spec.schema, compression="zstd", compression_level=3) as writer:
@@ -190,13 +200,7 @@ class Home:
         """Write one file of a sharded table, named by the digest of its keys and content; writing it again changes nothing."""
         table = tables.conform(name, table)
         folder = self.path(name) / f"shard-{shard:03d}"
-        with disk_errors(self.root):
-            folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".{os.getpid()}.tmp"
-        self._put(temporary, table)
-        final = folder / f"{file_sha256(temporary)[:16]}.parquet"
-        temporary.replace(final)
-        return final
+        return self._put(folder / "part", table, lambda written: folder / f"{file_sha256(written)[:16]}.parquet")
 
     def table_digest(self, name: str) -> str | None:
         """What the table holds, as a digest; None when it was not made. Parts are named by their content, so names suffice."""
@@ -206,14 +210,15 @@ class Home:
             return digest([part.relative_to(self.path(name)).as_posix() for part in self.parts(name)])
         return file_sha256(self.path(name))
 
-    def _put(self, path: Path, table: pa.Table) -> None:
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    def _put(self, path: Path, table: pa.Table, name: Callable[[Path], Path] | None = None) -> Path:
+        """Write a table as `path`, or as what `name` answers for the file that holds it."""
+        temporary = temporary_of(path)
         with disk_errors(self.root):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 pq.write_table(table, temporary, compression="zstd", compression_level=3, row_group_size=_ROW_GROUP)
                 _sync(temporary)
-                temporary.replace(path)
+                return temporary.replace(path if name is None else name(temporary))
             finally:
                 temporary.unlink(missing_ok=True)
 
@@ -279,19 +284,20 @@ class Home:
     def publish_catalogue(self) -> None:
         """Write `views.sql` (open DuckDB in HOME and read it) and `curated.duckdb` (opens anywhere on this machine)."""
         atomic_bytes(self.root / "views.sql", self.views_sql("tables").encode())
-        temporary = self.root / f".curated.{os.getpid()}.duckdb"
+        final = self.root / "curated.duckdb"
+        temporary = temporary_of(final)
         with disk_errors(self.root):
             try:
                 with duckdb.connect(temporary) as connection:
                     connection.execute(self.views_sql())
-                temporary.replace(self.root / "curated.duckdb")
+                temporary.replace(final)
             finally:
                 temporary.unlink(missing_ok=True)
 
 
 def copy_parquet(relation: pa.Table, path: Path) -> None:
     """Write any Arrow table as one Parquet file, atomically: exports and query results."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_of(path)
     with disk_errors(path.parent):
         try:
             pq.write_table(relation, temporary, compression="zstd", compression_level=3)
@@ -302,7 +308,7 @@ def copy_parquet(relation: pa.Table, path: Path) -> None:
 
 def copy_batches(batches: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
     """Write Arrow tables of one schema as one Parquet file, atomically, one at a time in memory."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_of(path)
     with disk_errors(path.parent):
         try:
             with pq.ParquetWriter(temporary, schema, compression="zstd", compression_level=3) as writer:
@@ -313,9 +319,24 @@ def copy_batches(batches: Iterable[pa.Table], schema: pa.Schema, path: Path) -> 
             temporary.unlink(missing_ok=True)
 
 
+def temporary_of(path: Path) -> Path:
+    """Where a file is written before it takes its name. Beside it, so that the last step is a rename; of this process alone."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's, and alive
+    return True
+
+
 def atomic_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_of(path)
     with disk_errors(path.parent):
         try:
             temporary.write_bytes(content)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -76,7 +75,9 @@ def write(found: Iterable[Given | BadRow], plan: Plan, to: Path, mentions: Path 
 @contextmanager
 def whole(wanted: Sequence[Path]) -> Iterator[list[Path]]:
     """Temporary paths that take the wanted names when all went well; whatever stops the work leaves nothing behind."""
-    made = [path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in wanted]
+    from pipeline.base.storage import temporary_of
+
+    made = [temporary_of(path) for path in wanted]
     try:
         yield made
         for temporary, path in zip(made, wanted, strict=True):

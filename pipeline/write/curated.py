@@ -22,7 +22,7 @@ from pipeline.base import findings, tables
 from pipeline.base.errors import HomeError, InputError
 from pipeline.base.images import SUFFIXES
 from pipeline.base.progress import track
-from pipeline.base.storage import Home, disk_errors
+from pipeline.base.storage import Home, disk_errors, temporary_of
 
 MARKER = "cxr-export.json"
 FACTS = ("image_id", "patient_id", "study_id", "group_id", "split", "view_position", "patient_sex", "patient_age_years")
@@ -116,7 +116,7 @@ def folder(home: Home, to: Path, form: str) -> Iterator[Path]:
     """
     to = to.expanduser().absolute()
     refuse_foreign(require(home), to, form)
-    staging, old = to.with_name(f".{to.name}.{os.getpid()}.tmp"), to.with_name(f".{to.name}.{os.getpid()}.old")
+    staging, old = temporary_of(to), to.with_name(f".{to.name}.{os.getpid()}.old")
     with disk_errors(to.parent):
         try:
             staging.mkdir(parents=True)

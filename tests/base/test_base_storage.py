@@ -15,7 +15,7 @@ from factories import tiny_home
 
 from pipeline.base import tables
 from pipeline.base.errors import CxrError, HomeError, InputError, TableError
-from pipeline.base.storage import Home, atomic_bytes
+from pipeline.base.storage import Home, atomic_bytes, temporary_of
 
 GROUPS = pa.table(
     {
@@ -90,8 +90,22 @@ def test_a_killed_writer_leaves_no_half_table(home: Home) -> None:
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
     assert not home.exists("groups")
-    home.write("groups", GROUPS)
+    with home.locked():
+        assert not list(home.root.rglob("*.tmp"))
+        home.write("groups", GROUPS)
     assert home.read("groups").num_rows == 2
+
+
+def test_a_run_that_starts_leaves_alone_what_the_living_write(home: Home) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    folder = home.tables / "images" / "shard-000"
+    folder.mkdir(parents=True)
+    left, living, own = folder / f".part.{dead.pid}.tmp", temporary_of(folder / "part"), folder / ".notes.tmp"
+    for path in (left, living, own):
+        path.write_bytes(b"x")
+    with home.locked():
+        assert sorted(folder.iterdir()) == sorted([living, own])
 
 
 def test_two_runs_on_one_home(home: Home) -> None:
