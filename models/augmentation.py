@@ -22,19 +22,30 @@ def standardise(films: Tensor) -> Tensor:
     return centred / centred.square().mean((2, 3), keepdim=True).sqrt().clamp(min=1.0)
 
 
-def augment(films: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift, scale, turn, and change contrast and brightness of every film by its own random amount.
+def changes(n: int, generator: torch.Generator) -> Tensor:
+    """What is to happen to n films, (n, 6) in [-1, 1).
+
+    Args:
+        n: films of a step, over all processes.
+        generator: on the CPU, so that every device draws the same changes.
+    """
+    return torch.rand((n, 6), generator=generator) * 2 - 1
+
+
+def augment(films: Tensor, drawn: Tensor) -> Tensor:
+    """Shift, scale, turn, and change contrast and brightness of every film by its own amount, in one resampling on the films' device.
+
+    torchvision's transforms draw one change for a whole batch, or take films one by one.
 
     Args:
         films: standardised, (n, 1, height, width).
-        generator: on the CPU, so that every device draws the same changes.
+        drawn: (n, 6) of `changes`.
     """
-    n = len(films)
-    draws = (torch.rand((n, 6), generator=generator) * 2 - 1).to(films.device)
-    grid = functional.affine_grid(_affine(draws), list(films.shape), align_corners=False)
+    n, drawn = len(films), drawn.to(films.device)
+    grid = functional.affine_grid(_affine(drawn), list(films.shape), align_corners=False)
     moved = functional.grid_sample(films, grid, padding_mode="border", align_corners=False)
-    contrast = (1 + MAX_CONTRAST * draws[:, 4]).view(n, 1, 1, 1)
-    return moved * contrast + (MAX_BRIGHTNESS * draws[:, 5]).view(n, 1, 1, 1)
+    contrast = (1 + MAX_CONTRAST * drawn[:, 4]).view(n, 1, 1, 1)
+    return moved * contrast + (MAX_BRIGHTNESS * drawn[:, 5]).view(n, 1, 1, 1)
 
 
 def _affine(draws: Tensor) -> Tensor:

@@ -20,6 +20,8 @@ from models.networks import FilmNetwork, first_convolution
 from pipeline.base.errors import InputError
 from pipeline.base.storage import atomic_bytes
 
+# What torch raises for a file that is no checkpoint, or a damaged one.
+UNREADABLE = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError)
 _SHOWN = 3
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 _PREFIXES = re.compile(r"^(?:module|model|_orig_mod|backbone|encoder|net|densenet121)\.(?=.)")
@@ -83,7 +85,7 @@ def save(network: FilmNetwork, path: Path) -> None:
 def _read_torch(path: Path) -> object:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except UNREADABLE as error:
         raise InputError(
             f"{path.name} is not a file of tensors that torch can read safely", "save it anew with torch.save(model.state_dict(), path)"
         ) from error

@@ -5,12 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from pipeline.base.errors import SettingsError
 from pipeline.base.settings import Settings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from models.networks import FilmNetwork
+    from models.recipes import Recipe
 
 MAX_THREADS = 8
 AUTO, ON_CPU, ON_GPU = "auto", "mobilenet_v3_small", "densenet121"
@@ -57,6 +63,41 @@ def has_bf16(device: torch.device) -> bool:
         return torch.cuda.get_device_capability(device) >= (8, 0)
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def precision(recipe: Recipe, network: FilmNetwork) -> str:
+    """Fabric's word for the number format: what the recipe asks for, or what the device does well.
+
+    Raises:
+        SettingsError: fp16 without a GPU.
+    """
+    device = choose(recipe.device)
+    if recipe.precision == "auto":
+        if network.is_faster_in_bf16 and has_bf16(device):
+            return "bf16-mixed"
+        return "16-mixed" if network.is_faster_in_bf16 and device.type == "cuda" else "32-true"
+    if recipe.precision == "fp16" and device.type == "cpu":
+        raise SettingsError("train.precision is fp16, which needs a GPU", "set train.precision to auto, bf16 or 32")
+    return {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}[recipe.precision]
+
+
+def fabric(recipe: Recipe, network: FilmNetwork) -> Fabric:
+    """Lightning Fabric for one process, or for `recipe.processes` of them (DDP).
+
+    Raises:
+        SettingsError: more processes than GPUs, or as `choose` and `precision`.
+    """
+    from lightning_fabric import Fabric
+
+    device = choose(recipe.device)
+    if device.type == "cuda" and recipe.processes > torch.cuda.device_count():
+        raise SettingsError(
+            f"train.processes is {recipe.processes}, and {torch.cuda.device_count()} GPUs are visible",
+            "set train.processes to their number",
+        )
+    strategy = "ddp_spawn" if recipe.processes > 1 else "auto"
+    chosen: Any = precision(recipe, network)
+    return Fabric(accelerator=device.type, devices=recipe.processes, strategy=strategy, precision=chosen)
 
 
 @contextlib.contextmanager

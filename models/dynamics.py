@@ -22,6 +22,8 @@ from torch import Tensor
 
 Array = npt.NDArray[np.float64]
 
+_NOTED = ("_sum", "_early", "_forgotten", "_was_right", "_ever_right")
+
 
 @dataclass(frozen=True, slots=True)
 class Dynamics:
@@ -73,6 +75,15 @@ class Recorder:
         self._ever_right[rows] |= is_right
         if epoch < self.n_early:
             self._early[rows] += torch.nn.functional.softplus(-sign * log_odds)
+
+    def state(self) -> dict[str, Tensor]:
+        """What was noted so far, to go on from later."""
+        return {name: getattr(self, name) for name in _NOTED}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from `state`."""
+        for name in _NOTED:
+            setattr(self, name, state[name])
 
     def result(self) -> Dynamics:
         """What was seen, once the training is over."""

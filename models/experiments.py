@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from models import checkpoints, devices
-from models.calibration import Array, Platt, fit_platt
-from models.dynamics import Dynamics, Recorder
-from models.films import Films, Subset
-from models.losses import positive_weights
-from models.networks import FilmNetwork
-from models.training import Recipe, fit, predict_logits
-from pipeline.base.interfaces import MODELS
-from pipeline.base.provenance import file_sha256
+from models import calibration, checkpoints, frozen
+from models.calibration import Array
+from models.dynamics import Dynamics
+from models.films import Subset
+from models.recipes import Recipe, new_network
+from models.training import Keep, Material, fit, predict_logits
 
 Rows = npt.NDArray[np.bool_]
 
@@ -45,69 +40,41 @@ class Parts:
 
 
 def judge(
-    films: Films,
-    targets: Array,
+    material: Material,
     parts: Parts,
     recipe: Recipe,
-    keep: Path | None = None,
+    keep: Keep | None = None,
     what: str = "train",
     sides: Array | None = None,
 ) -> Opinion:
     """Train, calibrate and judge.
 
     Args:
-        films: (n, size, size).
-        targets: (n, findings) in [0, 1], NaN where unknown; those of the judged films are not looked at.
+        material: all films; targets of the judged ones are not looked at.
         parts: who trains, calibrates and is judged.
         recipe: how.
-        keep: where the trained weights go; nowhere when None.
+        keep: where the state of the training goes while it runs, and beside it, as "<name>.pt", its weights; nowhere when None.
         what: said on the progress bar.
-        sides: (n, findings) what given labels claim, 1 or 0, NaN where nothing; with them the training is watched (`dynamics`).
+        sides: (n, findings) what given labels claim, 1 or 0, NaN where nothing; with them the training is watched (`dynamics`), unless
+            the trunk is frozen or films come more often than others.
     """
-    network = new_network(recipe, targets.shape[1])
-    recorder = None if sides is None else Recorder(sides[parts.train], recipe.epochs)
-    fit(network, Subset(films, parts.train), targets[parts.train], recipe, what, recorder)
-    if keep is not None:
-        checkpoints.save(network, keep)
-    platt = calibrate(network, Subset(films, parts.calibrate), targets[parts.calibrate], targets[parts.train])
-    logits, vectors = predict_logits(network, Subset(films, parts.judge))
-    return Opinion(logits, platt(logits), vectors, None if recorder is None else recorder.result())
+    train, held_out, judged = (subset(material, rows) for rows in (parts.train, parts.calibrate, parts.judge))
+    if recipe.frozen:
+        (held_out_logits, _, _), (logits, vectors, fitted) = (frozen.judge(train, others, recipe) for others in (held_out, judged))
+    else:
+        network = new_network(recipe, material.targets.shape[1])
+        is_watched = sides is not None and recipe.sampler == "film" and recipe.patience == 0
+        claims = sides[parts.train] if sides is not None and is_watched else None
+        fitted = fit(network, train, recipe, what, held_out=held_out, sides=claims, keep=keep)
+        if keep is not None:
+            checkpoints.save(network, keep.path.with_suffix(".pt"))
+        held_out_logits, _ = predict_logits(network, held_out.films, recipe.channels)
+        logits, vectors = predict_logits(network, judged.films, recipe.channels)
+    to_probability = calibration.fit(recipe.calibration, held_out_logits, held_out.targets, -fitted.added)
+    return Opinion(logits, to_probability(logits), vectors, fitted.dynamics)
 
 
-def new_network(recipe: Recipe, n_outputs: int) -> FilmNetwork:
-    """The recipe's network: random weights from its seed, or its checkpoint with a fresh head.
-
-    Raises:
-        PluginError: no such model.
-        InputError: the checkpoint does not fit.
-    """
-    build = MODELS.get(recipe.model)
-    with devices.deterministic(recipe.seed, torch.device("cpu")):
-        network: FilmNetwork = build(n_outputs, 1)
-    if recipe.checkpoint is not None:
-        checkpoints.start_from(network, recipe.checkpoint)
-    return network
-
-
-def calibrate(network: FilmNetwork, films: Films, targets: Array, trained_on: Array) -> Platt:
-    """Platt scaling on films the network was not trained on; believed beforehand is what the weights of the loss added.
-
-    Args:
-        network: trained.
-        films: (n, size, size).
-        targets: of these films.
-        trained_on: targets the network was trained on.
-    """
-    logits, _ = predict_logits(network, films)
-    added = torch.log(positive_weights(torch.as_tensor(trained_on))).numpy()
-    return fit_platt(logits, targets, -added)
-
-
-def recipe_facts(recipe: Recipe) -> dict[str, object]:
-    """What a training follows from besides its films: for the key of a stored result."""
-    facts: dict[str, object] = {name: getattr(recipe, name) for name in ("model", "epochs", "batch_size", "learning_rate", "seed")}
-    facts["device"] = devices.choose(recipe.device).type
-    facts["checkpoint"] = (
-        file_sha256(recipe.checkpoint) if recipe.checkpoint is not None and recipe.checkpoint.is_file() else str(recipe.checkpoint)
-    )
-    return facts
+def subset(material: Material, rows: Rows) -> Material:
+    """Some films of the material."""
+    groups = None if material.groups is None else material.groups[rows]
+    return replace(material, films=Subset(material.films, rows), targets=material.targets[rows], groups=groups)

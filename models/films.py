@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ class Films(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, rows: npt.NDArray[np.int64], /) -> npt.NDArray[np.uint8]: ...
+    def __getitem__(self, rows: npt.NDArray[np.int64], /) -> npt.NDArray[Any]: ...
 
 
 class Subset:
@@ -40,25 +40,25 @@ class Subset:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, rows: npt.NDArray[np.int64], /) -> npt.NDArray[np.uint8]:
+    def __getitem__(self, rows: npt.NDArray[np.int64], /) -> npt.NDArray[Any]:
         return self._films[self._rows[rows]]
 
 
 class StoredFilms:
-    """Films in a .npy file, mapped: rows are read when used, and another process is sent the path alone.
+    """Films, or vectors of films, in a .npy file, mapped: rows are read when used, and another process is sent the path alone.
 
     Args:
-        path: of an array (n, size, size).
+        path: of an array (n, size, size) or (n, width).
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._films: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r")
+        self._films: npt.NDArray[Any] = np.load(path, mmap_mode="r")
 
     def __len__(self) -> int:
         return len(self._films)
 
-    def __getitem__(self, rows: npt.NDArray[np.int64], /) -> npt.NDArray[np.uint8]:
+    def __getitem__(self, rows: npt.NDArray[np.int64], /) -> npt.NDArray[Any]:
         return np.asarray(self._films[rows])
 
     def __reduce__(self) -> tuple[type[StoredFilms], tuple[Path]]:

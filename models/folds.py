@@ -13,6 +13,11 @@ import numpy.typing as npt
 from pipeline.base.errors import InputError
 
 
+def numbered(groups: Sequence[str]) -> npt.NDArray[np.int64]:
+    """A number for each group, (n,), in the order of their names."""
+    return np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)[1].astype(np.int64)
+
+
 def grouped_folds(groups: Sequence[str], targets: npt.NDArray[np.float64], n_folds: int, seed: int) -> npt.NDArray[np.int64]:
     """The fold of each film.
 
@@ -28,7 +33,7 @@ def grouped_folds(groups: Sequence[str], targets: npt.NDArray[np.float64], n_fol
     Raises:
         InputError: fewer groups than folds.
     """
-    _, member = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
+    member = numbered(groups)
     n_groups = int(member.max()) + 1 if len(member) else 0
     if n_groups < n_folds:
         raise InputError(f"{n_folds} folds need as many patients, and {n_groups} are kept", "set predict.folds lower, or add films")

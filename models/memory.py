@@ -39,6 +39,17 @@ def remembered(folder: Path, key: str, make: Callable[[], Arrays]) -> tuple[Arra
     return made, False
 
 
+def array_file(path: Path, make: Callable[[], npt.NDArray[np.generic]]) -> Path:
+    """A .npy file that is made when it is not there, whole or not at all."""
+    if not path.exists():
+        with disk_errors(path.parent.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        buffer = io.BytesIO()
+        np.save(buffer, make(), allow_pickle=False)
+        atomic_bytes(path, buffer.getvalue())
+    return path
+
+
 def array_digest(*arrays: npt.NDArray[np.generic]) -> str:
     """SHA-256, hexadecimal, of shapes, types and values."""
     found = hashlib.sha256()
@@ -52,7 +63,7 @@ def forget_others(folder: Path, keys: Iterable[str]) -> None:
     """Remove what is stored under other keys: it follows from inputs that are gone."""
     kept = set(keys)
     for path in folder.glob("*"):
-        if path.suffix in (".npz", ".pt") and path.stem not in kept:
+        if path.suffix in (".npz", ".pt", ".state") and path.stem not in kept:
             path.unlink()
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from models import devices
 from models.networks import is_small
-from models.training import Recipe
+from models.recipes import Recipe
 from pipeline.base.errors import CxrError
 from pipeline.base.interfaces import MODELS
 from pipeline.base.progress import track
@@ -27,7 +27,7 @@ def processes(recipe: Recipe, n_films: int, size_px: int, n_jobs: int) -> int:
     """
     megapixels = n_films * recipe.epochs * size_px**2 / 1e6
     on_gpu = devices.choose(recipe.device).type == "cuda"
-    if on_gpu or megapixels < _LEAST_MEGAPIXELS or not is_small(MODELS.get(recipe.model)(1, 1)):
+    if on_gpu or recipe.frozen or recipe.processes > 1 or megapixels < _LEAST_MEGAPIXELS or not is_small(MODELS.get(recipe.model)(1, 1)):
         return 1
     return min(n_jobs, devices.cores())
 

@@ -17,6 +17,7 @@ SEAMS = {
     "policy": ("pipeline/label/uncertainty", "tests/label"),
     "detector": ("pipeline/rank/detectors", "tests/rank"),
     "model": ("models/architectures", "tests/models"),
+    "loss": ("models/losses", "tests/models"),
     "format": ("pipeline/write/formats", "tests/write"),
 }
 

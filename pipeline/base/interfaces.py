@@ -351,8 +351,9 @@ POLICIES: Registry[UncertaintyPolicy] = Registry("policy", "pipeline.label.uncer
 DETECTORS: Registry[IssueDetector] = Registry("detector", "pipeline.rank.detectors")
 FORMATS: Registry[ExportFormat] = Registry("format", "pipeline.write.formats")
 MODELS: Registry[Any] = Registry("model", "models.architectures")
+LOSSES: Registry[Callable[[Any], Any]] = Registry("loss", "models.losses")
 ZOO: Registry[PublishedModel] = Registry("zoo", "models.zoo")
-ALL: tuple[Registry[Any], ...] = (SOURCES, LABEL_FILES, RULES, LABELERS, POLICIES, DETECTORS, FORMATS, MODELS, ZOO)
+ALL: tuple[Registry[Any], ...] = (SOURCES, LABEL_FILES, RULES, LABELERS, POLICIES, DETECTORS, FORMATS, MODELS, LOSSES, ZOO)
 READER = "reader:"
 # Labels of a bare table: a report labeler's or its like, an annotator without an entry of its own in the priors.
 TABLE = "published:labels"

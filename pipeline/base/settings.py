@@ -120,6 +120,36 @@ class Predict(_Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
+class Train(_Section):
+    """How networks are trained, in `predict`, `validate` and `cxr train`; architecture, size, epochs and rate are under `predict`."""
+
+    channels: Literal[1, 3] = Field(default=1, description="planes of a film as the network sees it; 3 repeats the grey one")
+    loss: str = Field(default="weighted_bce", description="registered loss; `cxr plugins` lists them")
+    losses: dict[str, str] = Field(default={}, description="losses of single findings, as train.losses.Edema=focal")
+    schedule: Literal["one_cycle", "cosine"] = Field(
+        default="one_cycle", description="learning rate over the steps; one_cycle from scratch, cosine for weights that know something"
+    )
+    sampler: Literal["film", "patient", "finding"] = Field(
+        default="film", description="an epoch: every film; one film of every patient; rare findings more often"
+    )
+    precision: Literal["auto", "32", "bf16", "fp16"] = Field(
+        default="auto", description="auto is bf16 where the device multiplies it itself, fp16 on older GPUs, 32 bits elsewhere"
+    )
+    accumulate: int = Field(default=1, ge=1, description="parts that a step is cut into when memory is short; the step stays the same")
+    ema: float = Field(default=0.0, ge=0, lt=1, description="decay of the moving average of weights that is kept; 0 keeps the last ones")
+    patience: int = Field(
+        default=0, ge=0, description="stop after so many epochs without a better loss on films held out, and keep the best; 0 never"
+    )
+    calibration: Literal["platt", "temperature", "isotonic"] = Field(
+        default="platt", description="logits to probabilities, fitted on patients held out inside each fold"
+    )
+    compile: bool = Field(default=False, description="let torch compile the network: pays on a GPU after the first minutes")
+    processes: int = Field(default=1, ge=1, le=64, description="processes with one GPU each (DDP); on a CPU they share its cores")
+    frozen: bool = Field(
+        default=False, description="keep the trunk of predict.checkpoint as it is, compute its features once and fit heads alone: seconds"
+    )
+
+
 class Rank(_Section):
     """Probably wrong labels."""
 
@@ -180,6 +210,7 @@ class Settings(_Section):
     group: Group = Group()
     label: Label = Label()
     predict: Predict = Predict()
+    train: Train = Train()
     rank: Rank = Rank()
     review: Review = Review()
     split: Split = Split()

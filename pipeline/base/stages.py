@@ -55,7 +55,7 @@ STAGES: tuple[Stage, ...] = (
         ("label",),
         private=("verdicts/*.parquet",),
     ),
-    Stage("predict", "patient-grouped out-of-fold predictions", ("images", "groups", "labels"), ("predict", "seed")),
+    Stage("predict", "patient-grouped out-of-fold predictions", ("images", "groups", "labels"), ("predict", "train", "seed")),
     Stage(
         "rank",
         "which given labels are probably wrong",
@@ -74,7 +74,7 @@ STAGES: tuple[Stage, ...] = (
         "validate",
         "train on given and on cleaned labels, score both on the same truth",
         ("images", "instances", "groups", "annotations", "labels", "label_issues", "splits"),
-        ("predict", "validate", "seed"),
+        ("predict", "train", "validate", "seed"),
     ),
     Stage(
         "write",

@@ -17,7 +17,8 @@ from pipeline.predict.cells import Array, Cells
 if TYPE_CHECKING:
     from models.experiments import Parts
     from models.films import Films
-    from models.training import Recipe
+    from models.recipes import Recipe
+    from models.training import Keep, Material
 
 CALIBRATE_SHARE = 0.2
 _WATCHED = ("aum", "n_forgotten", "early_loss")
@@ -58,18 +59,23 @@ def out_of_fold(folder: Path, films: Films, source: str | None, known: Cells, se
         known: films, groups and targets.
         settings: of the run.
     """
-    from models.folds import grouped_folds
+    from models.folds import grouped_folds, numbered
+    from models.frozen import features
     from models.memory import forget_others, remembered
+    from models.training import Keep, Material
     from models.workers import processes, run_all
 
     n_folds = settings.predict.folds
     fold = grouped_folds(known.group_ids, known.targets, n_folds, settings.seed)
+    if settings.train.frozen:
+        films = features(folder / "features", films, [source, settings.predict.size_px, known.image_ids], fold_recipe(settings, 0))
+    material = Material(films, known.targets, known.findings, numbered(known.group_ids))
     jobs, keys, trained_on = [], [], []
     for number in range(n_folds):
         recipe, parts = fold_recipe(settings, number), fold_parts(fold, number, known, settings.seed)
         keys.append(fold_key(source, known, settings, recipe, parts))
         what = f"predict fold {number + 1} of {n_folds}"
-        train = partial(_judge, films, known.targets, known.sides, parts, recipe, folder / f"{keys[-1]}.pt", what)
+        train = partial(_judge, material, known.sides, parts, recipe, Keep(folder / f"{keys[-1]}.state", keys[-1]), what)
         trained_on.append(parts.train)
         jobs.append(partial(remembered, folder, keys[-1], train))
     side_by_side = processes(fold_recipe(settings, 0), len(films), settings.predict.size_px, n_folds)
@@ -94,23 +100,21 @@ def fold_parts(fold: npt.NDArray[np.int64], number: int, known: Cells, seed: int
 
 def fold_recipe(settings: Settings, number: int) -> Recipe:
     """The training of one fold; folds differ in their seed."""
-    from models.training import Recipe
+    from models import recipes
 
-    chosen = settings.predict
-    seed = 1000 * settings.seed + number
-    return Recipe(chosen.model, chosen.epochs, chosen.batch_size, chosen.learning_rate, seed, chosen.device, chosen.checkpoint)
+    return recipes.from_settings(settings, settings.predict.epochs, 1000 * settings.seed + number)
 
 
 def fold_key(source: str | None, known: Cells, settings: Settings, recipe: Recipe, parts: Parts) -> str:
     """Digest of everything a fold's result follows from."""
-    from models.experiments import recipe_facts
+    from models import recipes
     from models.memory import array_digest
 
     return provenance.digest(
         {
             "source": source,
             "size_px": settings.predict.size_px,
-            "recipe": recipe_facts(recipe),
+            "recipe": recipes.facts(recipe),
             "films": known.image_ids,
             "findings": known.findings,
             "arrays": array_digest(known.targets, known.sides, parts.train, parts.calibrate, parts.judge),
@@ -120,13 +124,12 @@ def fold_key(source: str | None, known: Cells, settings: Settings, recipe: Recip
     )[:32]
 
 
-def _judge(
-    films: Films, targets: Array, sides: Array, parts: Parts, recipe: Recipe, keep: Path, what: str
-) -> dict[str, npt.NDArray[np.generic]]:
+def _judge(material: Material, sides: Array, parts: Parts, recipe: Recipe, keep: Keep, what: str) -> dict[str, npt.NDArray[np.generic]]:
     from models.experiments import judge
 
-    opinion = judge(films, targets, parts, recipe, keep, what, sides)
-    watched = {name: getattr(opinion.dynamics, name).astype(np.float32) for name in _WATCHED}
+    opinion = judge(material, parts, recipe, keep, what, sides)
+    nothing = np.full((int(parts.train.sum()), sides.shape[1]), np.nan, np.float32)
+    watched = {name: nothing if opinion.dynamics is None else getattr(opinion.dynamics, name).astype(np.float32) for name in _WATCHED}
     return {"logits": opinion.logits, "probs": opinion.probs, "vectors": opinion.vectors, **watched}
 
 

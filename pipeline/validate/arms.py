@@ -18,7 +18,8 @@ from pipeline.validate.films import Array, Cast
 if TYPE_CHECKING:
     from models.experiments import Parts
     from models.films import Films
-    from models.training import Recipe
+    from models.recipes import Recipe
+    from models.training import Keep, Material
 
 CALIBRATE_SHARE = 0.2
 
@@ -41,16 +42,23 @@ def train(folder: Path, films: Films, source: str | None, cast: Cast, settings: 
         cast: films and targets.
         settings: of the run.
     """
+    from models.folds import numbered
+    from models.frozen import features
     from models.memory import forget_others, remembered
+    from models.training import Keep, Material
     from models.workers import processes, run_all
 
+    if settings.train.frozen:
+        films = features(folder / "features", films, [source, settings.predict.size_px, cast.image_ids], arm_recipe(settings, 0))
+    groups = numbered(cast.group_ids.tolist())
     parts, n_seeds = arm_parts(cast, settings.seed), settings.validate_.seeds
     jobs, keys = [], []
     for seed, arm in product(range(n_seeds), cast.targets):
         recipe = arm_recipe(settings, seed)
         keys.append(arm_key(source, cast, settings, recipe, parts, arm))
+        material, keep = Material(films, cast.targets[arm], cast.findings, groups), Keep(folder / f"{keys[-1]}.state", keys[-1])
         what = f"validate on {arm} labels, training {seed + 1} of {n_seeds}"
-        jobs.append(partial(remembered, folder, keys[-1], partial(_judge, films, cast.targets[arm], parts, recipe, what)))
+        jobs.append(partial(remembered, folder, keys[-1], partial(_judge, material, parts, recipe, keep, what)))
     side_by_side = processes(arm_recipe(settings, 0), int(parts.train.sum()), settings.predict.size_px, len(jobs))
     found = run_all(jobs, side_by_side, "validate")
     forget_others(folder, keys)
@@ -80,36 +88,27 @@ def arm_parts(cast: Cast, seed: int) -> Parts:
 
 def arm_recipe(settings: Settings, seed: int) -> Recipe:
     """One training; all arms share it, seed included."""
-    from models.training import Recipe
+    from models import recipes
 
-    chosen = settings.predict
-    return Recipe(
-        chosen.model,
-        settings.validate_.epochs,
-        chosen.batch_size,
-        chosen.learning_rate,
-        1000 * settings.seed + 500 + seed,
-        chosen.device,
-        chosen.checkpoint,
-    )
+    return recipes.from_settings(settings, settings.validate_.epochs, 1000 * settings.seed + 500 + seed)
 
 
-def _judge(films: Films, targets: Array, parts: Parts, recipe: Recipe, what: str) -> dict[str, npt.NDArray[np.generic]]:
+def _judge(material: Material, parts: Parts, recipe: Recipe, keep: Keep, what: str) -> dict[str, npt.NDArray[np.generic]]:
     from models.experiments import judge
 
-    return {"probs": judge(films, targets, parts, recipe, None, what).probs}
+    return {"probs": judge(material, parts, recipe, keep, what).probs}
 
 
 def arm_key(source: str | None, cast: Cast, settings: Settings, recipe: Recipe, parts: Parts, arm: str) -> str:
     """Digest of everything a training's result follows from."""
-    from models.experiments import recipe_facts
+    from models import recipes
     from models.memory import array_digest
 
     return provenance.digest(
         {
             "source": source,
             "size_px": settings.predict.size_px,
-            "recipe": recipe_facts(recipe),
+            "recipe": recipes.facts(recipe),
             "films": cast.image_ids,
             "findings": cast.findings,
             "arrays": array_digest(cast.targets[arm], parts.train, parts.calibrate, parts.judge),

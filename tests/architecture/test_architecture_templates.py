@@ -1,4 +1,4 @@
-"""`make new-SEAM` writes a plug-in that works: all eight are started in a copy of the tree, and the tests run there."""
+"""`make new-SEAM` writes a plug-in that works: all are started in a copy of the tree, and the tests run there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SEAMS = ("source", "label_file", "rule", "labeler", "policy", "detector", "model", "format")
+SEAMS = ("source", "label_file", "rule", "labeler", "policy", "detector", "model", "loss", "format")
 COPIED = (
     "pipeline",
     "assets",

@@ -8,7 +8,8 @@ from factories import phantom
 
 from models.dynamics import Recorder
 from models.experiments import Parts, judge
-from models.training import Recipe
+from models.recipes import Recipe
+from models.training import Material
 from pipeline.base.images import resize_square
 
 NAN = np.nan
@@ -38,7 +39,7 @@ def test_flipped_labels_show_in_every_measure_and_watching_changes_nothing() -> 
     given = (truth ^ flipped).astype(float)
     place = np.arange(160)
     parts, recipe = Parts(place < 130, (place >= 130) & (place < 150), place >= 150), Recipe("mobilenet_v3_small", 6, 16, 2e-3, 1, "cpu")
-    watched, alone = judge(films, given, parts, recipe, sides=given), judge(films, given, parts, recipe)
+    watched, alone = judge(Material(films, given), parts, recipe, sides=given), judge(Material(films, given), parts, recipe)
     assert watched.logits.tobytes() == alone.logits.tobytes()
     assert alone.dynamics is None
     wrong = flipped[parts.train]

@@ -11,10 +11,11 @@ from factories import phantom, tiny_home
 from sklearn.metrics import roc_auc_score
 
 from models import checkpoints, memory, workers
-from models.experiments import Parts, judge, new_network
+from models.experiments import Parts, judge
 from models.films import Subset, load_films
-from models.networks import first_convolution, is_small
-from models.training import Recipe, fit, predict_logits
+from models.networks import FilmNetwork, first_convolution, is_small
+from models.recipes import Recipe, new_network
+from models.training import Material, fit, predict_logits
 from pipeline.base.errors import CxrError, InputError
 from pipeline.base.images import decode_eight_bits, resize_square
 from pipeline.base.interfaces import MODELS
@@ -29,6 +30,12 @@ def lesson() -> tuple[np.ndarray, np.ndarray]:
     targets = (rng.random((160, 2)) < 0.4).astype(float)
     films = [phantom(rng, cardiomegaly=bool(big), effusion=bool(wet)) for big, wet in targets]
     return np.stack([resize_square(film, 48) for film in films]), targets
+
+
+def trained(recipe: Recipe, films: np.ndarray, targets: np.ndarray) -> FilmNetwork:
+    network = new_network(recipe, targets.shape[1])
+    fit(network, Material(films, targets), recipe)
+    return network
 
 
 @pytest.mark.parametrize("name", MODELS.names())
@@ -54,7 +61,7 @@ def test_a_short_training_learns_what_can_be_seen_and_not_what_cannot(lesson: tu
     taught = np.column_stack([targets, rng.permutation(targets[:, 0])])
     taught[rng.random(taught.shape) < 0.2] = np.nan
     place = np.arange(160)
-    opinion = judge(films, taught, Parts(place < 80, (place >= 80) & (place < 100), place >= 100), RECIPE)
+    opinion = judge(Material(films, taught), Parts(place < 80, (place >= 80) & (place < 100), place >= 100), RECIPE)
     assert roc_auc_score(targets[100:, 0], opinion.probs[:, 0]) > 0.9
     assert roc_auc_score(targets[100:, 1], opinion.probs[:, 1]) > 0.9
     assert 0.25 < roc_auc_score(rng.permutation(targets[100:, 0]), opinion.probs[:, 2]) < 0.75
@@ -64,17 +71,17 @@ def test_a_short_training_learns_what_can_be_seen_and_not_what_cannot(lesson: tu
 def test_the_same_training_twice_is_the_same_to_the_last_bit(lesson: tuple[np.ndarray, np.ndarray]) -> None:
     films, targets = lesson
     short = Recipe("mobilenet_v3_small", 1, 16, 2e-3, 7, "cpu")
-    first, second = (predict_logits(fit(new_network(short, 2), films[:40], targets[:40], short), films[40:60]) for _ in range(2))
+    first, second = (predict_logits(trained(short, films[:40], targets[:40]), films[40:60]) for _ in range(2))
     assert first[0].tobytes() == second[0].tobytes()
     assert first[1].tobytes() == second[1].tobytes()
     other = Recipe("mobilenet_v3_small", 1, 16, 2e-3, 8, "cpu")
-    assert not np.array_equal(predict_logits(fit(new_network(other, 2), films[:40], targets[:40], other), films[40:60])[0], first[0])
+    assert not np.array_equal(predict_logits(trained(other, films[:40], targets[:40]), films[40:60])[0], first[0])
 
 
 def test_a_film_alone_is_judged_as_among_others(lesson: tuple[np.ndarray, np.ndarray]) -> None:
     films, targets = lesson
     short = Recipe("mobilenet_v3_small", 1, 16, 2e-3, 0, "cpu")
-    network = fit(new_network(short, 2), films[:40], targets[:40], short)
+    network = trained(short, films[:40], targets[:40])
     together, _ = predict_logits(network, films[:70])
     alone = np.concatenate([predict_logits(network, films[row : row + 1])[0] for row in range(0, 70, 10)])
     np.testing.assert_allclose(alone, together[::10], atol=1e-4)
@@ -87,7 +94,7 @@ def test_a_registered_network_can_be_trained(name: str, lesson: tuple[np.ndarray
     network = new_network(recipe, 2)
     weight = first_convolution(network.features)[1].weight
     before = weight.detach().clone()
-    fit(network, lesson[0][:8], lesson[1][:8], recipe)
+    fit(network, Material(lesson[0][:8], lesson[1][:8]), recipe)
     assert not torch.equal(before, weight.detach())
     assert np.isfinite(predict_logits(network, lesson[0][:3])[0]).all()
 
@@ -95,7 +102,7 @@ def test_a_registered_network_can_be_trained(name: str, lesson: tuple[np.ndarray
 @pytest.mark.parametrize("n", [0, 1])
 def test_too_few_films_are_refused(n: int) -> None:
     with pytest.raises(InputError, match="cannot train"):
-        fit(new_network(RECIPE, 1), np.zeros((n, 48, 48), np.uint8), np.ones((n, 1)), RECIPE)
+        fit(new_network(RECIPE, 1), Material(np.zeros((n, 48, 48), np.uint8), np.ones((n, 1))), RECIPE)
 
 
 # Checkpoints -----------------------------------------------------------------------------------------------------
