@@ -23,6 +23,17 @@ from pipeline.base.storage import atomic_bytes
 # What torch raises for a file that is no checkpoint, or a damaged one.
 UNREADABLE = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError)
 _SHOWN = 3
+_DINOV2 = "embeddings.patch_embeddings.projection.weight"
+_DINOV2_NAMES = (
+    ("embeddings.patch_embeddings.projection", "patch_embed.proj"),
+    ("embeddings.cls_token", "cls_token"),
+    ("embeddings.position_embeddings", "pos_embed"),
+    ("layer.", "blocks."),
+    ("attention.output.dense", "attn.proj"),
+    ("layer_scale1.lambda1", "ls1.gamma"),
+    ("layer_scale2.lambda1", "ls2.gamma"),
+    ("layernorm.", "norm."),
+)
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 _PREFIXES = re.compile(r"^(?:module|model|_orig_mod|backbone|encoder|net|densenet121)\.(?=.)")
 # torchvision's own loader renames the DenseNet keys of 2017 ("norm.1") in the same way.
@@ -47,8 +58,13 @@ def start_from(network: FilmNetwork, path: Path) -> Start:
         InputError: the file is no checkpoint, or its trunk is another architecture's.
     """
     given, wanted = read_state(path), network.features.state_dict()
+    if _DINOV2 in given:
+        given = from_dinov2(given)
     trunk = {key.removeprefix("features."): tensor for key, tensor in given.items() if key.startswith("features.")}
-    left_out = tuple(sorted(key for key in given if not key.startswith("features.")))
+    # Networks whose trunk has no name of its own in their file, as torchvision's ResNet and timm's transformers.
+    trunk = trunk or {key: tensor for key, tensor in given.items() if key in wanted} or given
+    used = {f"features.{key}" for key in trunk} | set(trunk)
+    left_out = tuple(sorted(key for key in given if key not in used))
     is_summed = _sum_colours(trunk, network)
     _require_match(trunk, wanted)
     network.features.load_state_dict({key: trunk.get(key, value) for key, value in wanted.items()})
@@ -73,6 +89,27 @@ def read_state(path: Path) -> dict[str, Tensor]:
             f"{path.name} is not a state_dict: a mapping from names to tensors", "save it with torch.save(model.state_dict(), path)"
         )
     return {_plain(str(key)): value for key, value in loaded.items()}
+
+
+def from_dinov2(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of transformers' `Dinov2Model` under timm's names; query, key and value become one matrix."""
+    found: dict[str, Tensor] = {}
+    for key, tensor in state.items():
+        if ".attention.attention." in key:
+            block, name = key.split(".attention.attention.")
+            kind = name.rpartition(".")[2]
+            if name.startswith("query."):
+                parts = [state[f"{block}.attention.attention.{one}.{kind}"] for one in ("query", "key", "value")]
+                found[_timm(f"{block}.attn.qkv.{kind}")] = torch.cat(parts)
+        elif not key.endswith("mask_token"):
+            found[_timm(key)] = tensor
+    return found
+
+
+def _timm(key: str) -> str:
+    for old, new in _DINOV2_NAMES:
+        key = key.replace(old, new)
+    return key
 
 
 def save(network: FilmNetwork, path: Path) -> None:
@@ -133,5 +170,5 @@ def _require_match(trunk: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
         ]
         raise InputError(
             f"the checkpoint's trunk does not fit the network: {'; '.join(told)}",
-            "set predict.model to the architecture the checkpoint was made with; keys of the trunk start with 'features.'",
+            "set predict.model to the architecture the checkpoint was made with",
         )

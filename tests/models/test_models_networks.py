@@ -244,3 +244,43 @@ def test_auto_is_a_small_network_on_a_cpu_and_densenet_on_a_gpu(monkeypatch: pyt
     assert devices.settle(chosen).predict.model == "densenet121"
     named = settings.load(overrides=("predict.model=mobilenet_v3_small",))
     assert devices.settle(named) is named
+
+
+def test_a_resnet_of_torchvision_and_a_transformer_of_timm_are_started_from(tmp_path: Path) -> None:
+    import timm
+    from torchvision.models import resnet50
+
+    for name, theirs in (("resnet50", resnet50(weights=None)), ("vit_small", timm.create_model("vit_small_patch16_224"))):
+        torch.save(theirs.state_dict(), tmp_path / "theirs.pt")
+        ours = MODELS.get(name)(2, 3).eval()
+        start = checkpoints.start_from(ours, tmp_path / "theirs.pt")
+        assert {key.partition(".")[0] for key in start.left_out} <= {"fc", "head"}
+        film = torch.randn(1, 3, 224, 224)
+        with torch.inference_mode():
+            if name == "resnet50":
+                theirs.fc = torch.nn.Identity()
+                expected = theirs.eval()(film)
+            else:
+                expected = theirs.eval().forward_features(film)[:, 1:].mean(1)
+            torch.testing.assert_close(ours.embed(film), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_an_encoder_in_the_layout_of_dinov2_is_started_from(tmp_path: Path) -> None:
+    from transformers import Dinov2Config, Dinov2Model
+
+    from models.token_maps import TokenMaps
+
+    theirs = Dinov2Model(Dinov2Config(hidden_size=24, num_hidden_layers=2, num_attention_heads=3, image_size=56, patch_size=14)).eval()
+    with torch.no_grad():
+        for weight in theirs.parameters():
+            weight.normal_(0, 0.1)
+    theirs.save_pretrained(tmp_path)
+    ours = FilmNetwork(
+        TokenMaps(img_size=56, patch_size=14, embed_dim=24, depth=2, num_heads=3, init_values=1.0), 24, 2, is_faster_in_bf16=True
+    ).eval()
+    start = checkpoints.start_from(ours, tmp_path / "model.safetensors")
+    assert start.left_out == ()
+    film = torch.randn(2, 3, 56, 56)
+    with torch.inference_mode():
+        expected = theirs(pixel_values=film).last_hidden_state[:, 1:].mean(1)
+        torch.testing.assert_close(ours.embed(film), expected, atol=1e-5, rtol=1e-5)
