@@ -5,8 +5,6 @@ Only tensors are read (`weights_only=True`, safetensors): a checkpoint cannot ru
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import io
 import pickle
 import re
@@ -75,13 +73,13 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """The tensors of a .pt, .pth or .safetensors file by name, wrappers and prefixes such as "module." removed.
 
     Raises:
-        InputError: it cannot be read, holds more than tensors, or needs a package that is missing.
+        InputError: it cannot be read, or holds more than tensors.
     """
     if not path.is_file():
         raise InputError(
             f"the checkpoint {path.name} does not exist", "set predict.checkpoint to a .pt or .safetensors file, or leave it out"
         )
-    loaded = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    loaded: object = read_safetensors(path)[0] if path.suffix == ".safetensors" else _read_torch(path)
     while isinstance(loaded, dict) and (inner := next((loaded[key] for key in _WRAPPERS if isinstance(loaded.get(key), dict)), None)):
         loaded = inner
     if not isinstance(loaded, dict) or not loaded or not all(isinstance(value, Tensor) for value in loaded.values()):
@@ -128,13 +126,18 @@ def _read_torch(path: Path) -> object:
         ) from error
 
 
-def _read_safetensors(path: Path) -> object:
-    if importlib.util.find_spec("safetensors") is None:
-        raise InputError(f"{path.name} needs the package safetensors, not installed here", "pip install safetensors, or give a .pt file")
-    library, reader = importlib.import_module("safetensors"), importlib.import_module("safetensors.torch")
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors by name, and the text beside them, of a .safetensors file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    from safetensors import SafetensorError, safe_open
+
     try:
-        return dict(reader.load_file(path))
-    except (library.SafetensorError, OSError) as error:
+        with safe_open(path, "pt") as opened:
+            return {key: opened.get_tensor(key) for key in opened.keys()}, dict(opened.metadata() or {})  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
         raise InputError(f"{path.name} is not a safetensors file", "check that it was copied whole") from error
 
 

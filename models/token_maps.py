@@ -9,7 +9,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
 
-class TokenMaps(VisionTransformer):  # type: ignore[misc]
+class TokenMaps(VisionTransformer):
     """timm's transformer without its head; weights bear timm's names.
 
     Args:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.base.pictures import png
-from pipeline.predict.cells import Cells
+from pipeline.predict.cells import Array, Cells
 from pipeline.predict.crossfit import Opinions
 
 CHANCE = 0.5
@@ -53,14 +53,25 @@ def training_dynamics(known: Cells, opinions: Opinions, model: str) -> pa.Table:
 
 def aurocs(known: Cells, opinions: Opinions) -> dict[str, tuple[float, int]]:
     """Finding -> AUROC against the given labels, and positive films. A wrong given label counts against the model here."""
+    return auroc_by_finding(known.findings, known.sides, opinions.logits)
+
+
+def auroc_by_finding(findings: tuple[str, ...], sides: Array, logits: Array) -> dict[str, tuple[float, int]]:
+    """Finding -> AUROC, and positive films, where both kinds are there.
+
+    Args:
+        findings: names of the columns.
+        sides: (n, findings) in [0, 1]; a soft target counts as what is more probable; NaN is left out.
+        logits: (n, findings).
+    """
     from sklearn.metrics import roc_auc_score
 
     found = {}
-    for column, finding in enumerate(known.findings):
-        side = known.sides[:, column]
-        claims = np.isfinite(side)
-        if len(np.unique(side[claims])) == 2:
-            found[finding] = (float(roc_auc_score(side[claims], opinions.logits[claims, column])), int(side[claims].sum()))
+    for column, finding in enumerate(findings):
+        claims = np.isfinite(sides[:, column]) & (sides[:, column] != CHANCE)
+        side = sides[claims, column] > CHANCE
+        if len(np.unique(side)) == 2:
+            found[finding] = (float(roc_auc_score(side, logits[claims, column])), int(side.sum()))
     return found
 
 

@@ -55,7 +55,7 @@ def test_silence_follows_the_setting_and_policies_can_be_chosen(labels: Path, tm
 def test_scores_of_policies_are_paired_with_the_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A third of the positive labels of one finding became uncertain: policies differ, and each is scored against the same readers."""
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "validate"))
-    from validate_homes import judged_home
+    from judged_homes import judged_home
 
     home = judged_home(tmp_path / "home", patients=60, readers=True)
     rows = home.read("labels").to_pandas()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from validate_homes import judged_home
+from judged_homes import judged_home
 
 from pipeline import validate
 from pipeline.base.interfaces import StageResult

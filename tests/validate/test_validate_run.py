@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from validate_homes import FINDINGS, judged_home
+from judged_homes import FINDINGS, judged_home
 
 from pipeline import validate
 from pipeline.base.interfaces import StageResult
