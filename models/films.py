@@ -9,12 +9,15 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
+import xxhash
 
 from pipeline.base.errors import InputError
 from pipeline.base.images import decode_eight_bits, resize_square
 from pipeline.base.progress import track
 from pipeline.base.provenance import digest
-from pipeline.base.storage import Home, disk_errors, temporary_of
+from pipeline.base.storage import Home, atomic_bytes, disk_errors, temporary_of
+
+_BLOCK = 1 << 24
 
 
 class Films(Protocol):
@@ -79,14 +82,33 @@ def load_films(home: Home, image_ids: Sequence[str], size_px: int) -> StoredFilm
     folder = home.work / "films"
     made_of = digest([home.table_digest("images"), list(image_ids), size_px])
     path = folder / f"{size_px}px-{made_of[:24]}.npy"
-    if not path.exists():
+    if not _is_whole(path):
         with disk_errors(home.root):
             folder.mkdir(parents=True, exist_ok=True)
             _decode(home, list(image_ids), size_px, path)
-            for old in folder.glob(f"{size_px}px-*.npy"):
-                if old != path:
+            atomic_bytes(_checksum_file(path), _checksum(path).encode())
+            for old in folder.glob(f"{size_px}px-*"):
+                if old not in (path, _checksum_file(path)):
                     old.unlink()
     return StoredFilms(path)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the films are there as they were written: a disk that lost a page would train on noise."""
+    noted = _checksum_file(path)
+    return path.exists() and noted.exists() and noted.read_text() == _checksum(path)
+
+
+def _checksum_file(path: Path) -> Path:
+    return path.with_suffix(".xxh3")
+
+
+def _checksum(path: Path) -> str:
+    found = xxhash.xxh3_128()
+    with path.open("rb") as handle:
+        while block := handle.read(_BLOCK):
+            found.update(block)
+    return found.hexdigest()
 
 
 def _decode(home: Home, image_ids: list[str], size_px: int, path: Path) -> None:

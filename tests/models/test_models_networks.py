@@ -197,6 +197,20 @@ def test_films_come_in_the_order_asked_for(tmp_path: Path) -> None:
         load_films(home, ["inobody"], 40)
 
 
+def test_films_that_were_damaged_on_disk_are_made_again(tmp_path: Path) -> None:
+    home = tiny_home(tmp_path / "home", patients=4)
+    image_ids = home.read("images", ["image_id"])["image_id"].to_pylist()
+    films = np.array(load_films(home, image_ids, 40)[np.arange(len(image_ids))])
+    (path,) = (home.work / "films").glob("*.npy")
+    stamp = path.stat().st_mtime_ns
+    load_films(home, image_ids, 40)
+    assert path.stat().st_mtime_ns == stamp
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-5] + b"lost!")
+    np.testing.assert_array_equal(load_films(home, image_ids, 40)[np.arange(len(image_ids))], films)
+    assert path.read_bytes() == whole
+
+
 def test_a_result_is_made_once_and_a_damaged_one_again(tmp_path: Path) -> None:
     calls = []
 
