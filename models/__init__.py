@@ -1,9 +1,10 @@
 """Image models. torch lives here and nowhere else.
 
-`architectures` registered networks, `networks` what they share, `checkpoints` weights on disk, `films` pixels from a home,
-`losses`, `augmentation`, `training`, `calibration`, `folds` the parts of one training, `experiments` one training from films to
-probabilities, `workers` several at once, `memory` what is kept of them, `dataset` a release for PyTorch. `chexbert` and
-`wordpieces` read reports.
+`architectures` registered networks, `networks` what they share, `checkpoints` and `trained` weights on disk, `films` pixels of a home.
+One training: `recipes` how, `sampling`, `schedules` and `augmentation` its steps, `losses` and `objective` what it makes small,
+`training` the loop, `resume` its state on disk, `dynamics` what it shows of the labels, `frozen` heads alone, `calibration` logits to
+probabilities. `folds`, `experiments`, `workers`, `memory`: who trains and is judged, from films to probabilities, several at once, and
+what is kept. `zoo` published models, `dataset` a release for PyTorch. `chexbert` and `wordpieces` read reports.
 Nothing here knows a stage or writes a table.
 """
 

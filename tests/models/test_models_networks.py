@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import time
+from dataclasses import replace
 from functools import partial
 from operator import mul
 from pathlib import Path
@@ -233,6 +236,21 @@ def test_trainings_side_by_side_answer_in_order() -> None:
     assert workers.run_all([partial(mul, 2, n) for n in range(3)], 2, "test") == [0, 2, 4]
     with pytest.raises(CxrError, match="too few"):
         workers.run_all([partial(mul, 2, 2), refuse], 2, "test")
+
+
+def visible(seconds: float) -> str | None:
+    time.sleep(seconds)
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def test_trainings_on_several_gpus_take_one_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    assert set(workers.run_all([partial(visible, 1.0) for _ in range(2)], 2, "test")) == {"4", "7"}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    assert workers.processes(replace(RECIPE, device="auto"), 100, 64, 5) == 3
+    assert workers.processes(replace(RECIPE, device="auto"), 100, 64, 2) == 2
+    assert workers.processes(replace(RECIPE, device="auto", processes=2), 100, 64, 5) == 1
 
 
 def refuse() -> int:
