@@ -622,7 +622,7 @@ VIEWS: dict[str, tuple[str, str]] = {
                i.patient_age_years, l.finding, l.given_label, l.state, l.p_positive, l.verdict, l.given_target,
                coalesce(q.is_label_issue, false) AS is_label_issue, q.label_quality_score,
                CASE WHEN l.verdict = 'POSITIVE' THEN 1.0 WHEN l.verdict = 'NEGATIVE' THEN 0.0
-                    WHEN l.verdict = 'UNCERTAIN' OR q.is_label_issue THEN NULL ELSE l.given_target END AS cleaned_target
+                    WHEN l.verdict = 'UNCERTAIN' THEN NULL WHEN q.is_label_issue THEN q.p_positive ELSE l.given_target END AS cleaned_target
         FROM labels l
         JOIN groups g USING (image_id)
         JOIN images m USING (image_id)

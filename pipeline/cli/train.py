@@ -12,7 +12,7 @@ from rich.table import Table as Grid
 from pipeline.base.errors import InputError
 
 if TYPE_CHECKING:
-    from pipeline.predict.final import Made
+    from pipeline.train import Made
 
 console = Console(highlight=False)
 
@@ -36,9 +36,9 @@ def train(
 
     A training that was stopped goes on where it was when the same command is given again.
     """
+    from pipeline import train as trainings
     from pipeline.base import settings
     from pipeline.base.storage import Home, require_writable
-    from pipeline.predict import final
 
     found = Home(home).require()
     chosen = settings.load(found.root, overrides=tuple(overrides or ()))
@@ -50,7 +50,7 @@ def train(
     if to is None:
         raise InputError("where should the network go?", "add --to NETWORK.safetensors, or --out-of-fold")
     require_writable(to, (".safetensors",))
-    _tell(final.train(found, chosen, to, "given" if labels == "given" else "cleaned"), to)
+    _tell(trainings.train(found, chosen, to, "given" if labels == "given" else "cleaned"), to)
 
 
 def _out_of_fold(root: Path, overrides: tuple[str, ...]) -> None:

@@ -198,17 +198,19 @@ def test_card_counts_equal_the_tables(curated: Home, folder: Path) -> None:
     assert f"{sum(row['is_label_issue'] for row in issues)} of {len(issues)} judged labels are flagged" in card
 
 
-def test_card_targets_mask_issues_and_follow_verdicts(curated: Home, folder: Path) -> None:
+def test_card_targets_follow_verdicts_and_doubt_issues(curated: Home, folder: Path) -> None:
     text = section((folder / "README.md").read_text(), "Labels").split("Training targets")[1]
-    flagged = {(row["image_id"], row["finding"]) for row in curated.read("label_issues").to_pylist() if row["is_label_issue"]}
+    issues = curated.read("label_issues").to_pylist()
+    doubted = {(row["image_id"], row["finding"]): row["p_positive"] for row in issues if row["is_label_issue"]}
     where = {row["image_id"]: row["split"] for row in curated.read("splits").to_pylist()}
     positive, known = Counter[str](), Counter[str]()
     for row in curated.read("labels").to_pylist():
-        if row["finding"] != "Edema" or (row["verdict"] is None and (row["image_id"], "Edema") in flagged):
+        if row["finding"] != "Edema":
             continue
-        target = {"POSITIVE": 1.0, "NEGATIVE": 0.0}.get(row["verdict"], row["given_target"])
+        target = doubted.get((row["image_id"], "Edema"), row["given_target"])
+        target = {"POSITIVE": 1.0, "NEGATIVE": 0.0, "UNCERTAIN": None}.get(row["verdict"], target)
         known[where[row["image_id"]]] += target is not None
-        positive[where[row["image_id"]]] += target == 1.0
+        positive[where[row["image_id"]]] += target is not None and target >= 0.5
     assert cells(text, "Edema")[1::2] == [f"{positive[name]} / {known[name]}" for name in tables.SPLITS]
 
 

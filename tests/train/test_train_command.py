@@ -14,13 +14,13 @@ from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from models import resume, trained
+from pipeline import train as final
 from pipeline.base.errors import InputError
 from pipeline.base.images import decode_eight_bits
 from pipeline.base.interfaces import ZOO, ModelOptions
 from pipeline.base.settings import Settings, load
 from pipeline.base.storage import Home
 from pipeline.cli import app
-from pipeline.predict import final
 
 QUICK = ("predict.size_px=48", "predict.min_positives=5", "predict.epochs=6", "train.calibration=temperature")
 

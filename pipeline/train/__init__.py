@@ -1,4 +1,4 @@
-"""One network for use elsewhere, trained on the train split of a home. Opinions on the home's own films are `crossfit`'s."""
+"""One network for use elsewhere, trained on the train split of a home. Opinions on the home's own films are the stage `predict`'s."""
 
 from __future__ import annotations
 
