@@ -9,7 +9,7 @@ from pipeline.validate.metrics import METRICS, auroc, brier
 
 def test_films_of_a_patient_are_taken_together_and_patients_add_up() -> None:
     clusters = np.array(["a", "b", "a", "c", "c", "c"])
-    counts = resamples(clusters, 400, np.random.default_rng(0))
+    counts = resamples(clusters, 400, np.random.default_rng(0)).weights()
     assert (counts[:, 0] == counts[:, 2]).all()
     assert (counts[:, 3] == counts[:, 5]).all()
     assert (counts[:, [0, 1, 3]].sum(1) == 3).all()
@@ -19,10 +19,10 @@ def test_films_of_a_patient_are_taken_together_and_patients_add_up() -> None:
 def test_weighted_draws_equal_resampled_films() -> None:
     rng = np.random.default_rng(3)
     truth, prob = (rng.random(80) < 0.4).astype(float), rng.random(80)
-    counts = resamples([str(i // 2) for i in range(80)], 6, rng)
+    sample = resamples([str(i // 2) for i in range(80)], 6, rng)
     for metric in METRICS.values():
-        weighted = draws(metric, truth, prob, counts)
-        for value, row in zip(weighted, counts, strict=True):
+        weighted = draws(metric, truth, prob, sample)
+        for value, row in zip(weighted, sample.weights(), strict=True):
             assert value == pytest.approx(metric(np.repeat(truth, row), np.repeat(prob, row), np.ones((1, row.sum())))[0], abs=1e-12)
 
 
@@ -61,7 +61,7 @@ def test_no_interval_when_resamples_lose_the_score() -> None:
 def test_intervals_over_patients_and_seeds_cover_what_training_again_would_give(n_seeds: int) -> None:
     """A score is mean + patient + seed; with the patients' bootstrap alone the chance of training goes unseen."""
     rng, covered, alone = np.random.default_rng(n_seeds), 0, 0
-    counts = resamples([str(i) for i in range(60)], 300, rng)
+    counts = resamples([str(i) for i in range(60)], 300, rng).weights()
     for _ in range(200):
         patients = rng.normal(0, 1, 60)
         per_seed = patients.mean() + rng.normal(0, 0.3, n_seeds)

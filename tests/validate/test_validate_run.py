@@ -44,7 +44,7 @@ def test_labels_cleaned_of_planted_errors_score_better(validated: Validated) -> 
 def test_rows_of_every_kind_and_the_macro_is_the_mean(validated: Validated) -> None:
     home, _ = validated
     kinds = home.sql("SELECT subgroup, count(DISTINCT subgroup_value) AS n FROM scores GROUP BY 1 ORDER BY 1").to_pylist()
-    assert {row["subgroup"] for row in kinds} == {"all", "patient_sex", "age_band", "view_position"}
+    assert {row["subgroup"] for row in kinds} == {"all", "patient_sex", "age_band", "view_position", "manufacturer"}
     rows = (
         home.sql("SELECT * FROM scores WHERE subgroup = 'all' AND metric = 'auroc' AND trained_on = 'cleaned'")
         .to_pandas()
