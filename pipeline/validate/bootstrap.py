@@ -38,7 +38,7 @@ class Resamples:
         """Number of resamples."""
         return int(self.counts.shape[1])
 
-    def take(self, films: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Resamples:
+    def take(self, films: npt.NDArray[np.bool_] | npt.NDArray[np.intp] | slice) -> Resamples:
         """The same resamples of some films only, or of films more than once."""
         return Resamples(self.member[films], self.counts)
 

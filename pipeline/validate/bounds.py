@@ -18,6 +18,7 @@ from pipeline.validate.metrics import Array, auroc
 
 Ends = tuple[float, float]
 _STEPS = 5
+_SLACK = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +67,14 @@ def independent_auroc(observed: Ends, share_positive: float, errors: Errors) -> 
         errors: of the labels.
 
     Returns:
-        None where no error rates within the intervals agree with the labels.
+        None where no error rates within the intervals agree with labels and scores: an area above 1 is none.
     """
-    found = [
-        0.5 + (end - 0.5) / (world.ppv + world.npv - 1)
-        for world in worlds(share_positive, errors)
-        for end in observed
-        if world.ppv + world.npv > 1
-    ]
+    found = []
+    for world in worlds(share_positive, errors):
+        if (informed := world.ppv + world.npv - 1) > 0:
+            low, high = (0.5 + (end - 0.5) / informed for end in observed)
+            if low <= 1 and high >= 0:
+                found += [max(low, 0.0), min(high, 1.0)]
     return _hull(found)
 
 
@@ -150,6 +151,7 @@ def _frechet(labels: Array, calls: Array, pick: int) -> Callable[[_World], tuple
 
 def _both(labels: Array, errors: Errors, at: Callable[[_World], tuple[float, float]]) -> tuple[Ends | None, Ends | None]:
     found = [at(world) for world in worlds(float(labels.mean()), errors) if world.ppv + world.npv > 1]
+    found = [shares for shares in found if all(-_SLACK <= share <= 1 + _SLACK for share in shares)]
     return _hull([one for one, _ in found]), _hull([other for _, other in found])
 
 

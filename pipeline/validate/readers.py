@@ -33,6 +33,7 @@ def sensitivity_gap(calls: Array) -> Metric:
         share = np.divide(false_alarms - before, at.negative, out=np.where(false_alarms >= before, 1.0, 0.0), where=at.negative > 0)
         reached = (at.positive * np.clip(share, 0, 1)).sum(0)
         both = (at.n_positive > 0) & (at.n_negative > 0)
-        return np.divide(reached - hits, at.n_positive, out=np.full_like(hits, np.nan), where=both)
+        gap: Array = np.divide(reached - hits, at.n_positive, out=np.full_like(hits, np.nan), where=both)
+        return gap
 
     return Metric(rows, value)

@@ -26,7 +26,7 @@ Contrasts = Mapping[str, tuple[str, str]]
 CLEANING: Contrasts = {GAIN: ("cleaned", "given")}
 # Probabilities are calibrated on films of their own, so that 0.5 is the threshold of a call.
 SCORED: Mapping[str, Metric] = METRICS | CALLS
-_BOOTSTRAP_STREAM, _SEED_STREAM = 7, 8
+BOOTSTRAP_STREAM, _SEED_STREAM = 7, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def score(cast: Cast, answers: Answers, truth: Truth, settings: Settings, contra
         contrasts: differences wanted.
     """
     n_draws, n_seeds = settings.validate_.bootstrap, len(next(iter(answers.probs.values())))
-    sample = resamples(cast.group_ids[cast.test], n_draws, np.random.default_rng([settings.seed, _BOOTSTRAP_STREAM]))
+    sample = resamples(cast.group_ids[cast.test], n_draws, np.random.default_rng([settings.seed, BOOTSTRAP_STREAM]))
     chance = _Chance(sample, seed_noise(n_seeds, n_draws, np.random.default_rng([settings.seed, _SEED_STREAM])))
     made: list[Score] = []
     for part in slices(cast):
