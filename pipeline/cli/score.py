@@ -56,7 +56,7 @@ def score(
     read = (truth, *predictions, *people, *(path for path in (patients, subgroups, label_errors) if path))
     check(output, html, {path.resolve() for path in read})
     chosen = settings.load(overrides=tuple(overrides or ()))
-    found = scoring.run(given.read(truth, predictions, readers, patients, subgroups, label_errors), chosen, threshold)
+    found = scoring.run(given.read(truth, given.named(predictions), readers, patients, subgroups, label_errors), chosen, threshold)
     write(found, output)
     if html is not None:
         atomic_bytes(html, page.html(found, truth.name).encode())

@@ -91,7 +91,7 @@ def _of_cells(table: Table, cells: Rows, contrasts: Contrasts) -> dict[str, Meas
     probs = {model: scores[cells][None] for model, scores in table.given.models.items()}
     found = measure(METRICS, values, probs, sample, contrasts)
     for model, scores in table.given.models.items():
-        if not _are_probabilities(scores):
+        if not are_probabilities(scores):
             for name in NEED_PROBABILITIES:
                 _forget(found[name], {model, *(kind for kind, two in contrasts.items() if model in two)})
     calls = {model: said[cells][None] for model, said in table.called.items()}
@@ -101,7 +101,8 @@ def _of_cells(table: Table, cells: Rows, contrasts: Contrasts) -> dict[str, Meas
     return found | measure(CALLS, values, calls, sample, contrasts)
 
 
-def _are_probabilities(scores: Array) -> bool:
+def are_probabilities(scores: Array) -> bool:
+    """Whether every score lies in 0 to 1."""
     known = scores[np.isfinite(scores)]
     return bool(((known >= 0) & (known <= 1)).all())
 
@@ -271,6 +272,6 @@ def notes(table: Table, whole: Whole) -> Iterator[str]:
     if rare:
         yield f"not estimable, with fewer than {MIN_FILMS_OF_A_KIND} positive or negative items: {', '.join(rare)}"
     yield f"macro and micro are over {len(over)} findings: {', '.join(over) or 'none'}"
-    scales = [model for model, scores in table.given.models.items() if not _are_probabilities(scores)]
+    scales = [model for model, scores in table.given.models.items() if not are_probabilities(scores)]
     if scales:
         yield f"scores outside 0 to 1 are no probabilities and have no Brier score and no ECE: {', '.join(scales)}"

@@ -55,10 +55,28 @@ class Given:
         known = np.isin(self.truth if truth is None else truth, (0, 1))
         return np.asarray(np.logical_and.reduce([known, *(np.isfinite(cells) for cells in self.models.values())]), np.bool_)
 
+    def only(self, findings: Sequence[str]) -> Given:
+        """The same of some findings."""
+        places = [self.findings.index(name) for name in findings]
+        models, readers = ({name: cells[:, places] for name, cells in said.items()} for said in (self.models, self.readers))
+        return replace(self, findings=tuple(findings), truth=self.truth[:, places], models=models, readers=readers)
+
+
+def named(predictions: Sequence[Path]) -> dict[str, Path]:
+    """Files by model, whose name is the file's.
+
+    Raises:
+        InputError: two files have one name.
+    """
+    twice = [stem for stem, count in Counter(path.stem for path in predictions).items() if count > 1]
+    if twice:
+        raise InputError(f"several files of predictions are called {twice[0]}", "one file a model, each with a name of its own")
+    return {path.stem: path for path in predictions}
+
 
 def read(
     truth: Path,
-    predictions: Sequence[Path],
+    predictions: Mapping[str, Path],
     readers: Path | None = None,
     patients: Path | None = None,
     subgroups: Path | None = None,
@@ -68,7 +86,7 @@ def read(
 
     Args:
         truth: an id, then a column a finding.
-        predictions: one file a model; the name of the file is the model's.
+        predictions: model -> file.
         readers: folder with one CSV a radiologist.
         patients: id and patient; every item is a patient of its own without.
         subgroups: id, then a column a subgroup.
@@ -78,17 +96,14 @@ def read(
         InputError: a file is unreadable, or shares no item or finding with the truth.
     """
     known = files.labels(truth)
-    sheets = [files.predictions(path) for path in sorted(predictions, key=lambda path: path.stem)]
-    twice = [stem for stem, count in Counter(sheet.stem for sheet in sheets).items() if count > 1]
-    if twice:
-        raise InputError(f"several files of predictions are called {twice[0]}", "one file a model, each with a name of its own")
+    sheets = {model: files.predictions(path) for model, path in sorted(predictions.items())}
     items = list(known.cells.index)
-    findings = [name for name in known.cells.columns if all(name in sheet.cells.columns for sheet in sheets)]
+    findings = [name for name in known.cells.columns if all(name in sheet.cells.columns for sheet in sheets.values())]
     if not findings:
         raise InputError(f"no finding is in {known.file} and in every file of predictions", "give files about the same findings")
     people = _readers(readers)
-    notes = [*_missing(known, sheets, findings)]
-    models = {sheet.stem: _aligned(sheet, known, findings, notes) for sheet in sheets}
+    notes = [*_missing(known, list(sheets.values()), findings)]
+    models = {model: _aligned(sheet, known, findings, notes) for model, sheet in sheets.items()}
     said = {f"{READER}{sheet.stem}": _decided(_aligned(sheet, known, findings, notes)) for sheet in people}
     made = Given(
         tuple(findings),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.base.pictures import png
-from pipeline.score.compare import Table
+from pipeline.score.compare import Table, are_probabilities
 from pipeline.validate.metrics import Array, curve, curve_rows
 from pipeline.validate.plots import reliability_curve
 from pipeline.validate.scores import ALL, MACRO
@@ -44,6 +44,8 @@ def _reliability(table: Table) -> bytes:
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color="0.6", linestyle="--", linewidth=1)
     for place, (model, scores) in enumerate(table.given.models.items()):
+        if not are_probabilities(scores):
+            continue
         said, seen = reliability_curve(scores[table.scored], table.given.truth[table.scored])
         axes.plot(said, seen, "o-", color=_colour(place), label=model, markersize=4)
     axes.set_xlabel("probability said")
