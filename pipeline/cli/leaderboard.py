@@ -76,15 +76,25 @@ def submit(
     commit: Annotated[
         str | None, typer.Option(help="Commit of the code that made the predictions, 40 digits; that of this code where it is unchanged.")
     ] = None,
+    environment: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VERSION", help="What the predictions were made with, in place of the versions installed here; repeatable."
+        ),
+    ] = None,
     patients: PatientsOption = None,
     overrides: OverridesOption = None,
 ) -> None:
     """Write a submission that can be checked: predictions, what made them, and one row a metric."""
-    from pipeline.base import settings
+    from pipeline.base import provenance, settings
     from pipeline.leaderboard import bundle
     from pipeline.leaderboard.recompute import Reference
 
-    said = {"model": model, "seed": seed, "contact": contact, "commit": bundle.frozen_commit(commit)}
+    declared = dict(item.split("=", 1) for item in environment or () if "=" in item)
+    if len(declared) != len(environment or ()):
+        raise InputError("--environment takes NAME=VERSION, each name once", "write for example --environment torch=2.9.1")
+    made_with = {"environment": declared or provenance.versions(), "commit": bundle.frozen_commit(commit)}
+    said = {"model": model, "seed": seed, "contact": contact, **made_with}
     chosen = settings.load(overrides=tuple(overrides or ()))
     bundle.submit(to, predictions, checkpoint, Reference(truth, dataset, split, patients), said, chosen)
     console.print(f"{to} holds the submission. Check it with: cxr leaderboard verify {to} --truth {truth}", soft_wrap=True)

@@ -18,7 +18,8 @@ def ranked(entries: Sequence[Entry]) -> pd.DataFrame:
     """All entries with their ranks.
 
     Returns:
-        `entries.COLUMNS` and RANKED, sorted by board and rank. `rank` is null where an entry is comparable with nothing. `p_first`,
+        `entries.COLUMNS` and RANKED, sorted by board and rank. `rank` is 1 + the number of entries that are better, and null where an
+        entry is comparable with nothing. `p_first`,
         `rank_low` and `rank_high` are of the entries whose predictions are at hand, among themselves, and null for others.
     """
     boards: dict[tuple[str, ...] | None, list[Entry]] = {}
@@ -39,11 +40,14 @@ def _alone(several: list[Entry]) -> list[list[object]]:
 
 def _board(several: list[Entry]) -> list[list[object]]:
     sign = -1.0 if several[0].metric in LOWER_IS_BETTER else 1.0
-    ranks = ranking.ranks(sign * np.array([one.value for one in several]))
+    values = sign * np.array([one.value for one in several])
     resampled = {place: one.draws for place, one in enumerate(several) if one.draws is not None}
     chance: dict[int, tuple[float, float, float]] = {}
     if len(resampled) > 1:
         drawn = sign * np.stack(list(resampled.values()))
         first, ends = ranking.first(drawn), ranking.rank_interval(drawn)
         chance = {place: (float(first[at]), float(ends[at, 0]), float(ends[at, 1])) for at, place in enumerate(resampled)}
-    return [[*_cells(one), float(ranks[place]), len(several), *chance.get(place, (None, None, None))] for place, one in enumerate(several)]
+    return [
+        [*_cells(one), 1.0 + int((values > values[place]).sum()), len(several), *chance.get(place, (None, None, None))]
+        for place, one in enumerate(several)
+    ]

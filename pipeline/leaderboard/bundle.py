@@ -74,7 +74,7 @@ def submit(to: Path, predictions: Path, checkpoint: Path, reference: Reference, 
         predictions: CSV with an opinion on every item and finding that has a truth.
         checkpoint: file whose digest stands for the model.
         reference: the truth.
-        said: model, seed, commit, contact.
+        said: model, seed, commit, environment, contact.
         settings: `seed` and `validate.bootstrap`.
 
     Raises:
@@ -89,7 +89,6 @@ def submit(to: Path, predictions: Path, checkpoint: Path, reference: Reference, 
             **said,
             "dataset": reference.dataset,
             "split": reference.split,
-            "environment": provenance.versions(),
             "bootstrap": settings.validate_.bootstrap,
             "bootstrap_seed": settings.seed,
             **{f"{name}_sha256": _digest(path) for name, path in digests.items() if path is not None},

@@ -20,9 +20,9 @@ def html(found: Leaderboard) -> str:
     """The page: a section for each data set, split and metric that folds open, a table for each target in it."""
     notes = "".join(f"<li>{escape(note)}</li>" for note in found.notes)
     intro = (
-        f"{len(found.table)} numbers of {found.table['model'].nunique()} models. Ranked only with numbers of the same data set, split, metric "
-        "and target, as their sources name them. P(first) and ranks: over resamples of patients, among the models whose predictions are at "
-        "hand; a rank without them is an order of published numbers and says nothing of chance."
+        f"{len(found.table)} numbers of {found.table['model'].nunique()} models. Ranked only with numbers of the same data set, split, "
+        "metric and target, as their sources name them. P(first) and ranks: over resamples of patients, among the models whose predictions "
+        "are at hand; a rank without them is an order of published numbers and says nothing of chance."
     )
     body = [f'<p class="quiet">{intro}</p>', *([f"<h2>To know</h2><ul>{notes}</ul>"] if notes else [])]
     for (dataset, split, metric), several in found.table.groupby(_BOARD[:3], sort=False, dropna=False):
