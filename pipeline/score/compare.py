@@ -16,7 +16,7 @@ from pipeline.validate.bootstrap import Resamples, interval
 from pipeline.validate.delong import Areas, areas, wald
 from pipeline.validate.metrics import CALLS, METRICS, NEED_PROBABILITIES, Array, Metric
 from pipeline.validate.readers import sensitivity_gap
-from pipeline.validate.scores import MACRO, MIN_FILMS_OF_A_KIND, Contrasts, Measured, macro, measure
+from pipeline.validate.scores import MACRO, MIN_FILMS_OF_A_KIND, Contrasts, Measured, less, macro, measure
 
 MICRO, OTHERS, MEAN_READER = "micro", "others", "readers"
 GAP = "sensitivity_at_reader_specificity"
@@ -183,20 +183,13 @@ def _gaps(table: Table, inside: Whole, outside: Whole, subgroup: str, value: str
         for name, one in by_metric.items():
             if finding == MICRO:
                 continue
-            gap = _less(one, outside[finding][name])
+            gap = less(one, outside[finding][name])
             if finding == MACRO:
                 # Both means over the same findings, or the gap would be one of case mix.
-                gap = macro([_less(inside[each][name], outside[each][name]) for each in both], gap)
+                gap = macro([less(inside[each][name], outside[each][name]) for each in both], gap)
             for model in table.given.models:
                 row = Row(model, OTHERS, finding, name, subgroup, value, n_positive=support[0], n_negative=support[1])
                 yield _tested(_row(gap, model, row), wald(gap.estimate(model), gap.draws[model]))
-
-
-def _less(one: Measured, other: Measured) -> Measured:
-    return Measured(
-        {kind: one.per_seed[kind] - other.per_seed[kind] for kind in one.per_seed},
-        {kind: one.draws[kind] - other.draws[kind] for kind in one.draws},
-    )
 
 
 def of_readers(table: Table) -> list[Row]:

@@ -73,7 +73,7 @@ class _Slice:
 
 
 @dataclass(frozen=True, slots=True)
-class _Chance:
+class Chance:
     """Resamples of patients, and the chance of training, (draws,)."""
 
     sample: Resamples
@@ -90,12 +90,10 @@ def score(cast: Cast, answers: Answers, truth: Truth, settings: Settings, contra
         settings: seed and number of resamples.
         contrasts: differences wanted.
     """
-    n_draws, n_seeds = settings.validate_.bootstrap, len(next(iter(answers.probs.values())))
-    sample = resamples(cast.group_ids[cast.test], n_draws, np.random.default_rng([settings.seed, BOOTSTRAP_STREAM]))
-    chance = _Chance(sample, seed_noise(n_seeds, n_draws, np.random.default_rng([settings.seed, _SEED_STREAM])))
+    chance = chance_of(cast, answers, settings)
     made: list[Score] = []
     for part in slices(cast):
-        by_finding = [_of_finding(column, part.rows, answers, truth, sample, contrasts) for column in range(len(cast.findings))]
+        by_finding = [of_finding(column, part.rows, answers, truth, chance.sample, contrasts) for column in range(len(cast.findings))]
         for name in SCORED:
             measured = [found[name] for found in by_finding]
             for column, finding in enumerate(cast.findings):
@@ -104,6 +102,13 @@ def score(cast: Cast, answers: Answers, truth: Truth, settings: Settings, contra
             mean = macro([measured[column] for column in estimable], measured[0])
             made += _rows(mean, MACRO, name, part, truth, estimable or list(range(len(cast.findings))), chance, contrasts)
     return made
+
+
+def chance_of(cast: Cast, answers: Answers, settings: Settings) -> Chance:
+    """The resamples that everything in a run is scored on."""
+    n_draws, n_seeds = settings.validate_.bootstrap, len(next(iter(answers.probs.values())))
+    sample = resamples(cast.group_ids[cast.test], n_draws, np.random.default_rng([settings.seed, BOOTSTRAP_STREAM]))
+    return Chance(sample, seed_noise(n_seeds, n_draws, np.random.default_rng([settings.seed, _SEED_STREAM])))
 
 
 def slices(cast: Cast) -> list[_Slice]:
@@ -122,9 +127,10 @@ def table(made: list[Score]) -> pa.Table:
     return pa.table(columns)
 
 
-def _of_finding(
+def of_finding(
     column: int, rows: npt.NDArray[np.bool_], answers: Answers, truth: Truth, sample: Resamples, contrasts: Contrasts
 ) -> dict[str, Measured]:
+    """Every metric of one finding on some of the test films."""
     scored = rows & np.isfinite(truth.values[:, column])
     probs = {arm: seeds[:, scored, column] for arm, seeds in answers.probs.items()}
     return measure(SCORED, truth.values[scored, column], probs, sample.take(scored), contrasts)
@@ -160,6 +166,14 @@ def measure(
     return found
 
 
+def less(one: Measured, other: Measured) -> Measured:
+    """One less the other, by arm, on the same resamples."""
+    return Measured(
+        {kind: one.per_seed[kind] - other.per_seed[kind] for kind in one.per_seed},
+        {kind: one.draws[kind] - other.draws[kind] for kind in one.draws},
+    )
+
+
 def macro(measured: Sequence[Measured], unestimated: Measured) -> Measured:
     """Mean over the findings that can be estimated; `unestimated` where none can."""
     if not measured:
@@ -184,7 +198,7 @@ def _rows(
     part: _Slice,
     truth: Truth,
     columns: list[int],
-    chance: _Chance,
+    chance: Chance,
     contrasts: Contrasts,
 ) -> list[Score]:
     values = truth.values[part.rows][:, columns]

@@ -155,3 +155,22 @@ def test_the_report_prints_the_certificate(validated: Validated) -> None:
         words = f"{row['ci_low']:+.3f} to {row['ci_high']:+.3f}" if row["finding"] != "macro" else "Cleaning helped"
         assert words in said
         assert row["certificate"] in said
+
+
+def test_gaps_of_subgroups_are_inside_less_outside(validated: Validated) -> None:
+    home, _ = validated
+    gaps = home.read("subgroup_gaps").to_pandas().set_index(["trained_on", "finding", "metric", "subgroup", "subgroup_value"])
+    scores = home.read("scores").to_pandas().set_index(["trained_on", "finding", "metric", "subgroup", "subgroup_value"])
+    assert {"patient_sex", "age_band"} <= set(gaps.index.get_level_values("subgroup"))
+    by_sex = gaps.xs("patient_sex", level="subgroup").dropna(subset="estimate")
+    findings = sorted({key[1] for key in by_sex.index} - {"macro"})
+    assert findings
+    for finding in findings:
+        # Two sexes: outside one is inside the other.
+        one, other = (("cleaned", finding, "auroc", "patient_sex", sex) for sex in "FM")
+        assert gaps.loc[one, "estimate"] == pytest.approx(scores.loc[one, "estimate"] - scores.loc[other, "estimate"])
+        assert gaps.loc[one, "estimate"] == pytest.approx(-gaps.loc[other, "estimate"])
+        assert gaps.loc[one, "ci_low"] == pytest.approx(-gaps.loc[other, "ci_high"])
+    tested = gaps.dropna(subset="p_value")
+    assert (tested["p_holm"] >= tested["p_value"]).all()
+    assert tested["p_value"].between(0, 1).all()
