@@ -12,6 +12,10 @@ memory, with its input, is its own. Peers are measured on PEER_DRAWS resamples, 
     delong          AUROC and covariance of ten models for every finding, patients as clusters
     peer            confidenceinterval, in an environment of its own that --make-environment makes: DeLong of one model, and its bootstrap
 
+Where ../shared/data holds the CheXpert test studies: ten published models scored and ranked by `cxr score`'s functions, the largest
+difference of their AUROCs from a plain script, and how often bounds made from text-mined labels hold the AUROC against the radiologists'
+majority.
+
 Recorded as `largest_difference`: of every metric from scikit-learn over 40 made tables with ties, and of DeLong's intervals from the peer.
 """
 
@@ -26,21 +30,28 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.noise.systems import make_environment, python_of
 from benchmarks.record import record
+from pipeline import score
+from pipeline.base.settings import load
+from pipeline.score import doubts, given
 from pipeline.validate.bootstrap import resamples, several
+from pipeline.validate.bounds import Errors
 from pipeline.validate.delong import areas
 from pipeline.validate.metrics import CALLS, METRICS, estimate
 
 FINDINGS, MODELS, PEER_DRAWS = 14, 10, 20
 PEER = "confidenceinterval"
+CHEXPERT = Path(__file__).resolve().parents[2] / "shared" / "data" / "labels" / "chexpert_test_dev"
 Floats = np.ndarray
 
 
@@ -162,6 +173,66 @@ def peer(films: int) -> dict[str, float | str]:
     return {**costs, "version": said["version"], "largest_difference": worst}
 
 
+def chexpert() -> list[dict[str, float | int | str]]:
+    """Ten published models by macro AUROC, and how far any AUROC lies from scikit-learn's."""
+    from sklearn.metrics import roc_auc_score
+
+    files = sorted((CHEXPERT / "predictions").glob("*.csv"))
+    found = score.run(given.read(CHEXPERT / "truth.csv", given.named(files)), load())
+    truth = pd.read_csv(CHEXPERT / "truth.csv", index_col=0)
+    plain = found.rows[(found.rows["compared_with"] == "") & (found.rows["metric"] == "auroc")].set_index(["model", "finding"])["estimate"]
+    worst = 0.0
+    for path in files:
+        table = pd.read_csv(path, index_col=0).loc[truth.index]
+        worst = max(worst, *(abs(plain[path.stem, name] - roc_auc_score(truth[name], table[name])) for name in table.columns))
+    return [{**row, "items": len(truth), "largest_difference": worst} for row in found.ranks.to_dict("records")]
+
+
+def bounds() -> dict[str, float | int]:
+    """How often bounds on AUROC from the labeler's labels, with its error rates' exact intervals, hold that against the radiologists."""
+    files = given.named(sorted((CHEXPERT / "predictions").glob("*.csv")))
+    known = given.read(CHEXPERT / "truth.csv", files)
+    # The labeler's 1 against everything else.
+    mined = (pd.read_csv(CHEXPERT / "labels.csv", index_col=0).loc[pd.read_csv(CHEXPERT / "truth.csv", index_col=0).index] == 1).astype(
+        float
+    )
+    rates = {finding: _rates(known.truth[:, place], mined[finding].to_numpy()) for place, finding in enumerate(known.findings)}
+    labelled = replace(known, truth=mined[list(known.findings)].to_numpy(), errors=rates)
+    rows = score.run(labelled, load()).rows
+    told = rows[(rows["assumption"] != "") & (rows["metric"] == "auroc")]
+    found: dict[str, float | int] = {}
+    for assumption, several in told.groupby("assumption"):
+        real = [
+            estimate(
+                METRICS["auroc"],
+                known.truth[:, known.findings.index(row.finding)],
+                known.models[row.model][:, known.findings.index(row.finding)],
+            )
+            for row in several.itertuples()
+        ]
+        holds = (several["ci_low"] <= real) & (real <= several["ci_high"])
+        name = "independent" if assumption == doubts.INDEPENDENT else "any"
+        widths = several["ci_high"] - several["ci_low"]
+        found |= {
+            f"{name}_cells": len(several),
+            f"{name}_contradicted": int(several["ci_low"].isna().sum()),
+            f"{name}_hold": int(holds.sum()),
+        }
+        found[f"{name}_median_width"] = float(widths.median())
+    return found
+
+
+def _rates(truth: Floats, labels: Floats) -> Errors:
+    """Sensitivity and specificity with Clopper and Pearson's 95 % intervals."""
+    from scipy.stats import binomtest
+
+    ends = []
+    for kind in (1, 0):
+        exact = binomtest(int((labels[truth == kind] == kind).sum()), int((truth == kind).sum())).proportion_ci(0.95)
+        ends.append((float(exact.low), float(exact.high)))
+    return Errors(*ends)
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -183,6 +254,12 @@ def main() -> None:
         found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
         record("scores", {"run": run, "step": step, "films": films, "findings": FINDINGS, "draws": draws, **found})
     record("scores", {"run": run, "step": "exactness", "largest_difference": from_scikit_learn()})
+    if CHEXPERT.is_dir():
+        for line in chexpert():
+            record("scores", {"run": run, "step": "chexpert", **line})
+        record("scores", {"run": run, "step": "bounds", **bounds()})
+    else:
+        print("the CheXpert test studies are not in ../shared/data: the ten published models are left out")
     if python_of(PEER).exists():
         record("scores", {"run": run, "step": "peer", "films": films, "findings": FINDINGS, **peer(films)})
     else:
