@@ -201,21 +201,21 @@ def bounds() -> dict[str, float | int]:
     rows = score.run(labelled, load()).rows
     told = rows[(rows["assumption"] != "") & (rows["metric"] == "auroc")]
     found: dict[str, float | int] = {}
-    for assumption, several in told.groupby("assumption"):
+    for assumption, part in told.groupby("assumption"):
         real = [
             estimate(
                 METRICS["auroc"],
                 known.truth[:, known.findings.index(row.finding)],
                 known.models[row.model][:, known.findings.index(row.finding)],
             )
-            for row in several.itertuples()
+            for row in part.itertuples()
         ]
-        holds = (several["ci_low"] <= real) & (real <= several["ci_high"])
+        holds = (part["ci_low"] <= real) & (real <= part["ci_high"])
         name = "independent" if assumption == doubts.INDEPENDENT else "any"
-        widths = several["ci_high"] - several["ci_low"]
+        widths = part["ci_high"] - part["ci_low"]
         found |= {
-            f"{name}_cells": len(several),
-            f"{name}_contradicted": int(several["ci_low"].isna().sum()),
+            f"{name}_cells": len(part),
+            f"{name}_contradicted": int(part["ci_low"].isna().sum()),
             f"{name}_hold": int(holds.sum()),
         }
         found[f"{name}_median_width"] = float(widths.median())

@@ -60,8 +60,8 @@ def _models(models: list[Line], bounds: Line) -> list[str]:
         f"The largest difference of any AUROC from a plain script over scikit-learn: {models[0]['largest_difference']:.1g}.",
         "",
         f"Bounds from the CheXpert labeler's labels of the same studies that hold the AUROC against the radiologists' majority: {told}. "
-        f"Where errors are taken as independent, {bounds['independent_contradicted']} are contradicted by the labels themselves; without that "
-        f"assumption the median width is {bounds['any_median_width']:.2f}.",
+        f"Where errors are taken as independent, {bounds['independent_contradicted']} are contradicted by the labels themselves; without "
+        f"that assumption the median width is {bounds['any_median_width']:.2f}.",
     ]
 
 
