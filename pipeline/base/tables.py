@@ -612,7 +612,7 @@ TABLES: tuple[Table, ...] = (
             _c("ci_low", FLOAT, "2.5 % point, as in `scores`.", null=True),
             _c("ci_high", FLOAT, "97.5 % point.", null=True),
             _c("p_value", FLOAT, "Of no gap, by the spread over resamples; null when not estimable.", null=True),
-            _c("p_holm", FLOAT, "Adjusted for the values of the subgroup (Holm).", null=True),
+            _c("p_holm", FLOAT, "Adjusted for the findings and values of the subgroup (Holm).", null=True),
         ),
     ),
     Table(

@@ -158,14 +158,28 @@ def _areas(table: Table, finding: str) -> dict[tuple[str, str], float]:
 
 
 def of_subgroups(table: Table) -> Iterator[Row]:
-    """Scores inside every value of every subgroup, and the gap to everybody else; a family is the values of one subgroup."""
+    """Scores inside every value of every subgroup, and the gap to everybody else.
+
+    A family is the findings and values of one subgroup, model and metric; the mean over findings is a family of its own. Of two values the
+    one's gap is the other's turned round: one test, not two.
+    """
     for subgroup, values in table.given.subgroups.items():
         made: list[Row] = []
-        for value in np.unique(values):
+        named = np.unique(values)
+        for value in named:
             inside, outside = (measured(table, rows, {}) for rows in (values == value, values != value))
             made += _inside(table, inside, subgroup, str(value), values == value)
             made += _gaps(table, inside, outside, subgroup, str(value), values == value)
-        yield from _by_family(made, lambda row: (row.compared_with, row.model, row.finding, row.metric))
+        yield from _by_family(
+            made,
+            lambda row: (
+                row.compared_with,
+                row.model,
+                row.metric,
+                str(row.finding == MACRO),
+                row.subgroup_value if len(named) == 2 else "",
+            ),
+        )
 
 
 def _inside(table: Table, inside: Whole, subgroup: str, value: str, rows: Rows) -> Iterator[Row]:

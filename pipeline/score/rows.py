@@ -56,7 +56,5 @@ COLUMNS = tuple(field.name for field in fields(Row))
 def adjusted(family: Iterable[Row]) -> list[Row]:
     """Rows of one family with `p_holm`; those without a p-value stay as they are and count for nothing."""
     rows = list(family)
-    tested = [place for place, row in enumerate(rows) if row.p_value is not None]
-    for place, p_value in zip(tested, holm([rows[place].p_value or 0.0 for place in tested]), strict=True):
-        rows[place] = replace(rows[place], p_holm=p_value)
-    return rows
+    p_holm = iter(holm([row.p_value for row in rows if row.p_value is not None]))
+    return [row if row.p_value is None else replace(row, p_holm=next(p_holm)) for row in rows]

@@ -36,7 +36,10 @@ class Gap:
 
 
 def measured(cast: Cast, answers: Answers, truth: Truth, settings: Settings) -> list[Gap]:
-    """Every metric of every finding and arm, for each value of each subgroup that has more than one; p-values adjusted over the values.
+    """Every metric of every finding and arm, for each value of each subgroup that has more than one.
+
+    A family of p-values is the findings and values of one subgroup, arm and metric; the mean over findings is a family of its own. Of two
+    values the one's gap is the other's turned round: one test, not two.
 
     Args:
         cast: films, subgroups and findings.
@@ -49,9 +52,8 @@ def measured(cast: Cast, answers: Answers, truth: Truth, settings: Settings) -> 
         of_test = values[cast.test]
         named = [str(value) for value in np.unique(of_test)]
         if len(named) > 1:
-            several = [list(_gaps(cast, answers, truth, chance, subgroup, value, of_test == value)) for value in named]
-            for family in zip(*several, strict=True):
-                made += _adjusted(list(family))
+            found = [gap for value in named for gap in _gaps(cast, answers, truth, chance, subgroup, value, of_test == value)]
+            made += _adjusted(found, mirrored=len(named) == 2)
     return made
 
 
@@ -63,7 +65,6 @@ def table(made: list[Gap]) -> pa.Table:
 def _gaps(
     cast: Cast, answers: Answers, truth: Truth, chance: Chance, subgroup: str, value: str, rows: npt.NDArray[np.bool_]
 ) -> Iterator[Gap]:
-    """Gaps of one value, in one order for all values."""
     columns = range(len(cast.findings))
     inside, outside = ([of_finding(column, part, answers, truth, chance.sample, {}) for column in columns] for part in (rows, ~rows))
     for metric in SCORED:
@@ -83,8 +84,11 @@ def _gap(gap: Gap, one: Measured, chance: Chance) -> Gap:
     return replace(gap, estimate=estimate, ci_low=low, ci_high=high, p_value=wald(estimate, drawn))
 
 
-def _adjusted(family: list[Gap]) -> list[Gap]:
-    tested = [(place, gap.p_value) for place, gap in enumerate(family) if gap.p_value is not None]
-    for (place, _), p_holm in zip(tested, holm([p_value for _, p_value in tested]), strict=True):
-        family[place] = replace(family[place], p_holm=p_holm)
-    return family
+def _adjusted(found: list[Gap], mirrored: bool) -> Iterator[Gap]:
+    families: dict[tuple[str | bool, ...], list[Gap]] = {}
+    for gap in found:
+        one_of_two = gap.subgroup_value if mirrored else ""
+        families.setdefault((gap.trained_on, gap.metric, gap.finding == MACRO, one_of_two), []).append(gap)
+    for family in families.values():
+        adjusted = iter(holm([gap.p_value for gap in family if gap.p_value is not None]))
+        yield from (gap if gap.p_value is None else replace(gap, p_holm=next(adjusted)) for gap in family)
