@@ -170,16 +170,15 @@ def of_subgroups(table: Table) -> Iterator[Row]:
             inside, outside = (measured(table, rows, {}) for rows in (values == value, values != value))
             made += _inside(table, inside, subgroup, str(value), values == value)
             made += _gaps(table, inside, outside, subgroup, str(value), values == value)
-        yield from _by_family(
-            made,
-            lambda row: (
-                row.compared_with,
-                row.model,
-                row.metric,
-                str(row.finding == MACRO),
-                row.subgroup_value if len(named) == 2 else "",
-            ),
-        )
+        yield from _by_family(made, _of_two if len(named) == 2 else _of_several)
+
+
+def _of_several(row: Row) -> tuple[str, ...]:
+    return row.compared_with, row.model, row.metric, str(row.finding == MACRO)
+
+
+def _of_two(row: Row) -> tuple[str, ...]:
+    return *_of_several(row), row.subgroup_value
 
 
 def _inside(table: Table, inside: Whole, subgroup: str, value: str, rows: Rows) -> Iterator[Row]:
