@@ -152,10 +152,10 @@ def _tell(found: Leaderboard, targets: tuple[str, ...]) -> None:
         shown += 1
         grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
         for name in page.HEAD[:7]:
-            grid.add_column(name, justify="right" if name in page.NUMBERS else "left", overflow="fold")
+            grid.add_column(name, justify="right" if name in page.NUMBERS else "left", overflow="fold", no_wrap=name != "model")
         for row in rows:
             grid.add_row(*map(Text, row))
         console.print(grid)
     for note in found.notes:
         console.print(Text(f"note: {note}", "yellow"), soft_wrap=True)
-    console.print(f"{len(found.table)} numbers of {found.table['model'].nunique()} models; {shown} boards shown")
+    console.print(f"{len(found.table)} numbers of {found.table['model'].nunique()} models; boards shown: {shown}")

@@ -19,7 +19,8 @@ from pipeline.base.storage import MARKER, Home
 from pipeline.leaderboard import board, bundle, entries, recompute
 from pipeline.leaderboard.entries import Entry
 from pipeline.leaderboard.recompute import Reference, mean_of
-from pipeline.validate.scores import MACRO
+from pipeline.validate.films import ARMS
+from pipeline.validate.scores import ALL, MACRO
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,11 @@ def _add(predictions: dict[str, Path], model: str, path: Path) -> None:
 
 def _of_home(home: Home) -> list[Entry]:
     """The trainings of `validate`, each a model; what the truth was made of is part of the split."""
-    rows = home.sql(
-        "SELECT trained_on, finding, metric, estimate, ci_low, ci_high, n_positive + n_negative AS n, truth FROM scores "
-        "WHERE subgroup = 'all' AND trained_on IN ('given', 'cleaned') AND estimate IS NOT NULL ORDER BY 1, 2, 3"
-    ).to_pylist()
+    rows = [
+        row
+        for row in home.read("scores").to_pylist()
+        if row["subgroup"] == ALL and row["trained_on"] in ARMS and row["estimate"] is not None
+    ]
     mean = mean_of(sorted({row["finding"] for row in rows if row["finding"] != MACRO and row["metric"] == "auroc"}))
     return [
         Entry(
@@ -94,7 +96,7 @@ def _of_home(home: Home) -> list[Entry]:
             row["estimate"],
             row["ci_low"],
             row["ci_high"],
-            row["n"],
+            row["n_positive"] + row["n_negative"],
             "recomputed",
             "table scores of the home",
         )

@@ -70,4 +70,5 @@ def terminal(found: Leaderboard, targets: tuple[str, ...]) -> Iterator[tuple[str
     for key, rows in found.table[found.table["rank"].notna()].groupby(_BOARD, sort=False):
         target = str(key[3])
         if len(rows) > 1 and (target in targets if targets else find(target) is None):
-            yield ", ".join(map(str, key)), [line(row)[:7] for row in records(rows)]
+            title = f"{', '.join(map(str, key))}: {len(rows)} models"
+            yield title, [(f"{row['rank']:g}", *line(row)[1:7]) for row in records(rows)]

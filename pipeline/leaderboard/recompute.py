@@ -14,7 +14,7 @@ from pipeline.base.settings import Settings
 from pipeline.leaderboard.entries import Entry
 from pipeline.score import compare, copies, given
 from pipeline.validate.bootstrap import resamples
-from pipeline.validate.metrics import METRICS
+from pipeline.validate.metrics import METRICS, Array
 from pipeline.validate.scores import BOOTSTRAP_STREAM, MACRO
 
 
@@ -72,7 +72,8 @@ def _of(reference: Reference, said: given.Given, settings: Settings) -> list[Ent
     table, everybody = compare.Table(said, said.scored(), no_calls, sample), np.ones(len(said.truth), np.bool_)
     whole = compare.measured(table, everybody, {})
     made = []
-    for finding in (*said.findings, MACRO):
+    for place, finding in enumerate((*said.findings, MACRO)):
+        twins = {} if finding == MACRO else _twins({model: cells[table.scored[:, place], place] for model, cells in said.models.items()})
         target = mean_of(compare.estimable(whole)) if finding == MACRO else finding
         for name in METRICS:
             one = whole[finding][name]
@@ -82,8 +83,18 @@ def _of(reference: Reference, said: given.Given, settings: Settings) -> list[Ent
                     n = sum(table.support(finding, everybody))
                     where = f"{reference.truth.name}, {settings.validate_.bootstrap} resamples of patients"
                     facts = (reference.dataset, reference.split, name, target, one.estimate(model), low, high, n, "recomputed", where)
-                    made.append(Entry(model, *facts, draws=one.draws[model]))
+                    made.append(Entry(model, *facts, note=twins.get(model, ""), draws=one.draws[model]))
     return made
+
+
+def _twins(columns: Mapping[str, Array]) -> dict[str, str]:
+    """A note for every model whose scores, or their order, are another's."""
+    found = {}
+    for group, is_equal in copies.same(columns):
+        for model in group:
+            others = ", ".join(other for other in group if other != model)
+            found[model] = f"same {'scores' if is_equal else 'order of items'} as {others}"
+    return found
 
 
 def mean_of(findings: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from pipeline import cli
 from pipeline.base import provenance, tables
-from pipeline.base.errors import InputError
+from pipeline.base.errors import HomeError, InputError
 from pipeline.base.storage import Home
 from pipeline.leaderboard import bundle, entries
 
@@ -147,6 +147,8 @@ def test_a_model_of_fewer_findings_takes_none_from_the_others(folder: Path) -> N
     auroc = found[found["metric"] == "auroc"].groupby("target")["model"].agg(set).to_dict()
     assert auroc["Edema"] == {"good", "poor", "one"}
     assert auroc["Pleural Effusion"] == {"good", "poor"}
+    notes = found[(found["metric"] == "auroc") & (found["target"] == "Edema")].set_index("model")["note"]
+    assert notes.to_dict() == {"good": "same scores as one", "one": "same scores as good", "poor": ""}
     assert "good, one have the same scores for Edema" in called(
         *(str(folder / f"{name}.csv") for name in ("good", "one")), *reference(folder)
     )
@@ -172,6 +174,9 @@ def test_trainings_of_a_home_stand_on_a_board_of_their_own(folder: Path) -> None
     assert found.loc[("chest, given labels", "mean of Edema"), "value"] == 0.7
     assert set(found["split"]) == {"test, truth by posterior"}
     assert len(found) == 4
+    home.path("scores").unlink()
+    with pytest.raises(HomeError, match="table scores was not made yet"):
+        called(str(home.root))
 
 
 def test_a_submission_holds_and_is_recomputed_on_the_board(folder: Path) -> None:
