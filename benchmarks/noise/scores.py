@@ -49,7 +49,7 @@ def of_probability(p: Floats, labels: Floats) -> Opinion:
 
 def draws(units: npt.NDArray[np.str_], n_draws: int = DRAWS) -> Floats:
     """Row 0 counts every item once; the others are resamples of whole patients."""
-    counts = resamples(units, n_draws, np.random.default_rng(SEED)).astype(np.float64)
+    counts = resamples(units, n_draws, np.random.default_rng(SEED)).weights().astype(np.float64)
     return np.concatenate([np.ones((1, len(units))), counts])
 
 

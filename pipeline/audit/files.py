@@ -73,7 +73,7 @@ def verdicts(path: Path) -> tuple[list[Decision], int]:
     Raises:
         InputError: a column is missing, a finding is unknown, a value is unreadable, or a cell is decided twice.
     """
-    header, records = _records(path)
+    header, records = lines(path)
     names = [name.casefold() for name in header]
     value = next((names.index(name) for name in ("value", "verdict") if name in names), None)
     if value is None or "finding" not in names or len(names) < 3:
@@ -83,7 +83,7 @@ def verdicts(path: Path) -> tuple[list[Decision], int]:
     made: dict[tuple[str, str], str] = {}
     first: dict[tuple[str, str], int] = {}
     for line, row in records:
-        known, number = find(row[finding]), _parsed(path, line, header[value], row[value], _label, "is not 1, 0, -1 or blank")
+        known, number = find(row[finding]), parsed(path, line, header[value], row[value], _label, "is not 1, 0, -1 or blank")
         if known is None or not row[item]:
             raise InputError(f"{path.name}, line {line}: {'no id' if known else 'no such finding'}", "docs/findings.md has the names")
         key = (row[item], known)
@@ -94,12 +94,25 @@ def verdicts(path: Path) -> tuple[list[Decision], int]:
     return [Decision(*key, verdict) for key, verdict in made.items()], len(first) - len(made)
 
 
+def words(path: Path) -> dict[str, dict[str, str]]:
+    """Read an id and columns of words: column -> id -> word.
+
+    Raises:
+        InputError: the file is no such table.
+    """
+    header, records = lines(path)
+    ids = _ids(path, records)
+    if len(header) < 2:
+        raise InputError(f"{path.name} has an id and nothing else", "a column of words behind the id")
+    return {name: {item: row[place] for item, (_, row) in zip(ids, records, strict=True)} for place, name in enumerate(header) if place}
+
+
 def _sheet(path: Path, parse: Callable[[str], float], why: str) -> Sheet:
-    header, records = _records(path)
+    header, records = lines(path)
     places = _findings(path, header[1:])
     ids = _ids(path, records)
     columns = {
-        finding: [_parsed(path, line, header[place], row[place], parse, why) for line, row in records] for finding, place in places.items()
+        finding: [parsed(path, line, header[place], row[place], parse, why) for line, row in records] for finding, place in places.items()
     }
     unknown = tuple(name for place, name in enumerate(header) if place and place not in places.values())
     frame = pd.DataFrame(
@@ -134,8 +147,12 @@ def _ids(path: Path, records: Sequence[tuple[int, list[str]]]) -> list[str]:
     return list(first)
 
 
-def _records(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Header, and cells without blanks around them with the line each row ends on; empty lines are passed over."""
+def lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Header, and cells without blanks around them with the line each row ends on; empty lines are passed over.
+
+    Raises:
+        InputError: the file is no CSV, has no rows, or a row has another number of cells.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
             reader = csv.reader(handle, strict=True)
@@ -153,7 +170,12 @@ def _records(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     return header, records
 
 
-def _parsed(path: Path, line: int, column: str, cell: str, parse: Callable[[str], float], why: str) -> float:
+def parsed(path: Path, line: int, column: str, cell: str, parse: Callable[[str], float], why: str) -> float:
+    """A cell as a number, NaN where blank.
+
+    Raises:
+        InputError: `parse` refuses it.
+    """
     try:
         return parse(cell) if cell else _NAN
     except ValueError:

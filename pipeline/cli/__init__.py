@@ -17,7 +17,7 @@ from pipeline.base import stages
 from pipeline.base.errors import CxrError, InputError
 from pipeline.base.settings import Profile
 from pipeline.base.storage import Home
-from pipeline.cli import audit, compare, deid, label, policies, receive, train
+from pipeline.cli import audit, compare, deid, label, leaderboard, policies, receive, score, train
 
 
 class TwoWords(TyperGroup):
@@ -208,6 +208,10 @@ app.command("labelers")(label.labelers)
 app.command("receive")(receive.receive)
 app.command("policies compare")(policies.compare)
 app.command("train")(train.train)
+app.command("score")(score.score)
+app.command("leaderboard")(leaderboard.leaderboard)
+app.command("leaderboard submit")(leaderboard.submit)
+app.command("leaderboard verify")(leaderboard.verify)
 
 
 @app.command()

@@ -29,6 +29,8 @@ _MEASURES = {
     "positive_share": "Share that trains as positive (target above 0.5)",
     "masked_share": "Share masked out",
 }
+# Columns of the terminal; the file and the page hold every metric.
+_SHOWN = ("auroc", "auprc", "brier", "ece")
 
 
 def compare(
@@ -138,16 +140,20 @@ def _print_scores(trained: Trained, names: list[str]) -> None:
     macro = [row for row in trained.scores if row.finding == "macro"]
     grid = _grid(f"Mean over findings, 95 % intervals over patients and {macro[0].n_seeds} trainings", ("policy", *_metrics(macro)))
     for name in names:
-        grid.add_row(name, *(_interval(row) for row in macro if row.trained_on == name))
+        grid.add_row(name, *(_interval(row) for row in _shown(macro) if row.trained_on == name))
     console.print(grid)
     differences = _grid(f"Difference to {names[0]}", ("policy", *_metrics(macro)))
     for name in names[1:]:
-        differences.add_row(name, *(_interval(row, "+") for row in macro if row.trained_on == f"{name} - {names[0]}"))
+        differences.add_row(name, *(_interval(row, "+") for row in _shown(macro) if row.trained_on == f"{name} - {names[0]}"))
     console.print(differences)
 
 
 def _metrics(rows: list[Score]) -> list[str]:
-    return list(dict.fromkeys(row.metric for row in rows))
+    return [name for name in _SHOWN if any(row.metric == name for row in rows)]
+
+
+def _shown(rows: list[Score]) -> list[Score]:
+    return sorted((row for row in rows if row.metric in _SHOWN), key=lambda row: _SHOWN.index(row.metric))
 
 
 def _frame(trained: Trained) -> pd.DataFrame:

@@ -17,7 +17,7 @@ _CERTIFICATE = """
 """
 _GAIN = """
     SELECT metric, trained_on, estimate, ci_low, ci_high, truth, n_seeds, certificate FROM scores
-    WHERE finding = 'macro' AND subgroup = 'all' ORDER BY metric, trained_on
+    WHERE finding = 'macro' AND subgroup = 'all' AND metric IN ('auroc', 'auprc', 'brier', 'ece') ORDER BY metric, trained_on
 """
 
 

@@ -7,38 +7,89 @@ what a difference has to exceed (Bouthillier et al. 2021, "Accounting for Varian
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from pipeline.validate.metrics import Array, Metric
 
 MIN_SHARE_ESTIMABLE = 0.9
-_CELLS_AT_ONCE = 4_000_000
+_CELLS_AT_ONCE = 2_000_000
 
 
-def resamples(clusters: Sequence[str] | npt.NDArray[np.str_], n_draws: int, rng: np.random.Generator) -> npt.NDArray[np.int16]:
-    """How often each film is in each resample of as many clusters as there are, drawn with replacement.
+@dataclass(frozen=True, slots=True)
+class Resamples:
+    """How often each cluster is in each resample.
+
+    Attributes:
+        member: (n,) place of each film's cluster.
+        counts: (clusters, draws).
+    """
+
+    member: npt.NDArray[np.intp]
+    counts: npt.NDArray[np.int16]
+
+    @property
+    def n_draws(self) -> int:
+        """Number of resamples."""
+        return int(self.counts.shape[1])
+
+    def take(self, films: npt.NDArray[np.bool_] | npt.NDArray[np.intp] | slice) -> Resamples:
+        """The same resamples of some films only, or of films more than once."""
+        return Resamples(self.member[films], self.counts)
+
+    def weights(self) -> npt.NDArray[np.int16]:
+        """(draws, n) how often each film is in each resample; films of one cluster share theirs."""
+        return self.counts[self.member].T
+
+
+def resamples(clusters: Sequence[str] | npt.NDArray[np.str_], n_draws: int, rng: np.random.Generator) -> Resamples:
+    """Resamples of as many clusters as there are, drawn with replacement.
 
     Args:
         clusters: (n,) whom a film belongs to.
         n_draws: resamples.
         rng: where chance comes from.
-
-    Returns:
-        (n_draws, n) counts; films of one cluster share theirs.
     """
     names, member = np.unique(np.asarray(clusters), return_inverse=True)
-    counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n_draws).astype(np.int16)
-    return counts[:, member]
+    counts, share = np.empty((len(names), n_draws), np.int16), np.full(len(names), 1 / len(names))
+    for part in _parts(n_draws, len(names)):
+        counts[:, part] = rng.multinomial(len(names), share, size=part.stop - part.start).T
+    return Resamples(member, counts)
 
 
-def draws(metric: Metric, truth: Array, prob: Array, counts: npt.NDArray[np.int16]) -> Array:
-    """The score in each resample, (draws,), NaN where it does not exist there; some resamples at a time, to spare memory."""
-    step = max(1, _CELLS_AT_ONCE // max(1, len(truth)))
-    parts = [metric(truth, prob, counts[start : start + step].astype(np.float64)) for start in range(0, len(counts), step)]
-    return np.concatenate(parts)
+def draws(metric: Metric, truth: Array, prob: Array, sample: Resamples) -> Array:
+    """The score in each resample, (draws,), NaN where it does not exist there."""
+    return several({"": metric}, truth, prob, sample)[""]
+
+
+def several(metrics: Mapping[str, Metric], truth: Array, prob: Array, sample: Resamples) -> dict[str, Array]:
+    """Scores in each resample, (draws,) by name; metrics of one curve share its sums, and memory is bounded by some resamples at a time."""
+    clusters = _clusters(sample)
+    found = {name: np.empty(sample.n_draws) for name in metrics}
+    for rows in dict.fromkeys(metric.rows for metric in metrics.values()):
+        # Summed over the films of a cluster first: a resample takes them as one.
+        summed = rows(truth, prob) @ clusters
+        for part in _parts(sample.n_draws, max(sample.counts.shape[0], summed.shape[0])):
+            sums = summed @ sample.counts[:, part].astype(np.float64)
+            for name, metric in metrics.items():
+                if metric.rows is rows:
+                    found[name][part] = metric.value(sums)
+    return found
+
+
+def _clusters(sample: Resamples) -> Any:
+    n = len(sample.member)
+    return csr_array((np.ones(n), sample.member, np.arange(n + 1)), shape=(n, sample.counts.shape[0]))
+
+
+def _parts(n_draws: int, cells: int) -> list[slice]:
+    step = max(1, _CELLS_AT_ONCE // max(1, cells))
+    return [slice(start, min(start + step, n_draws)) for start in range(0, n_draws, step)]
 
 
 def seed_noise(n_seeds: int, n_draws: int, rng: np.random.Generator) -> Array:

@@ -89,10 +89,20 @@ def curve(probs: Array, truth: Array) -> tuple[Array, Array]:
         truth: (films, findings), NaN where unknown.
     """
     known = np.isfinite(truth)
-    said, seen = probs[:, known].ravel(), np.tile(truth[known], len(probs))
+    return reliability_curve(probs[:, known].ravel(), np.tile(truth[known], len(probs)), MIN_FILMS_IN_A_BIN * len(probs))
+
+
+def reliability_curve(said: Array, seen: Array, least: int = MIN_FILMS_IN_A_BIN) -> tuple[Array, Array]:
+    """Mean probability and share positive in each bin with at least `least` cells.
+
+    Args:
+        said: (cells,) probabilities.
+        seen: (cells,) truth.
+        least: cells that make a bin worth showing.
+    """
     member = bins(said)
     n = np.bincount(member, minlength=N_BINS)
-    filled = n >= MIN_FILMS_IN_A_BIN * len(probs)
+    filled = n >= least
     totals = [np.bincount(member, weights=values, minlength=N_BINS)[filled] / n[filled] for values in (said, seen)]
     return totals[0], totals[1]
 

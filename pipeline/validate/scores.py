@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +13,10 @@ from pipeline.base import tables
 from pipeline.base.settings import Settings
 from pipeline.base.targets import equivalent_counts
 from pipeline.validate.arms import Answers
-from pipeline.validate.bootstrap import draws, interval, resamples, seed_noise, with_seeds
+from pipeline.validate.bootstrap import Resamples, interval, resamples, seed_noise, several, with_seeds
 from pipeline.validate.certificate import NOT_ESTIMABLE, decide
 from pipeline.validate.films import Array, Cast
-from pipeline.validate.metrics import METRICS, Metric
+from pipeline.validate.metrics import CALLS, METRICS, Metric
 from pipeline.validate.truth import Truth
 
 MIN_FILMS_OF_A_KIND = 5
@@ -24,7 +24,9 @@ GAIN, MACRO, ALL = "gain", "macro", "all"
 # Name of a difference -> (arm, arm it is held against).
 Contrasts = Mapping[str, tuple[str, str]]
 CLEANING: Contrasts = {GAIN: ("cleaned", "given")}
-_BOOTSTRAP_STREAM, _SEED_STREAM = 7, 8
+# Probabilities are calibrated on films of their own, so that 0.5 is the threshold of a call.
+SCORED: Mapping[str, Metric] = METRICS | CALLS
+BOOTSTRAP_STREAM, _SEED_STREAM = 7, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class _Measured:
+class Measured:
     """A metric of one finding in one subgroup, by arm or difference; NaN where there are too few films.
 
     Attributes:
@@ -71,10 +73,10 @@ class _Slice:
 
 
 @dataclass(frozen=True, slots=True)
-class _Chance:
-    """Resamples of patients, (draws, test films), and the chance of training, (draws,)."""
+class Chance:
+    """Resamples of patients, and the chance of training, (draws,)."""
 
-    counts: npt.NDArray[np.int16]
+    sample: Resamples
     noise: Array
 
 
@@ -88,19 +90,25 @@ def score(cast: Cast, answers: Answers, truth: Truth, settings: Settings, contra
         settings: seed and number of resamples.
         contrasts: differences wanted.
     """
-    n_draws, n_seeds = settings.validate_.bootstrap, len(next(iter(answers.probs.values())))
-    counts = resamples(cast.group_ids[cast.test], n_draws, np.random.default_rng([settings.seed, _BOOTSTRAP_STREAM]))
-    chance = _Chance(counts, seed_noise(n_seeds, n_draws, np.random.default_rng([settings.seed, _SEED_STREAM])))
+    chance = chance_of(cast, answers, settings)
     made: list[Score] = []
     for part in slices(cast):
-        for name, metric in METRICS.items():
-            measured = [_measure(metric, column, part.rows, answers, truth, counts, contrasts) for column in range(len(cast.findings))]
+        by_finding = [of_finding(column, part.rows, answers, truth, chance.sample, contrasts) for column in range(len(cast.findings))]
+        for name in SCORED:
+            measured = [found[name] for found in by_finding]
             for column, finding in enumerate(cast.findings):
                 made += _rows(measured[column], finding, name, part, truth, [column], chance, contrasts)
             estimable = [column for column, one in enumerate(measured) if np.isfinite(one.estimate(next(iter(answers.probs))))]
-            macro = _macro([measured[column] for column in estimable], measured[0])
-            made += _rows(macro, MACRO, name, part, truth, estimable or list(range(len(cast.findings))), chance, contrasts)
+            mean = macro([measured[column] for column in estimable], measured[0])
+            made += _rows(mean, MACRO, name, part, truth, estimable or list(range(len(cast.findings))), chance, contrasts)
     return made
+
+
+def chance_of(cast: Cast, answers: Answers, settings: Settings) -> Chance:
+    """The resamples that everything in a run is scored on."""
+    n_draws, n_seeds = settings.validate_.bootstrap, len(next(iter(answers.probs.values())))
+    sample = resamples(cast.group_ids[cast.test], n_draws, np.random.default_rng([settings.seed, BOOTSTRAP_STREAM]))
+    return Chance(sample, seed_noise(n_seeds, n_draws, np.random.default_rng([settings.seed, _SEED_STREAM])))
 
 
 def slices(cast: Cast) -> list[_Slice]:
@@ -119,41 +127,62 @@ def table(made: list[Score]) -> pa.Table:
     return pa.table(columns)
 
 
-def _measure(
-    metric: Metric,
-    column: int,
-    rows: npt.NDArray[np.bool_],
-    answers: Answers,
-    truth: Truth,
-    counts: npt.NDArray[np.int16],
-    contrasts: Contrasts,
-) -> _Measured:
+def of_finding(
+    column: int, rows: npt.NDArray[np.bool_], answers: Answers, truth: Truth, sample: Resamples, contrasts: Contrasts
+) -> dict[str, Measured]:
+    """Every metric of one finding on some of the test films."""
     scored = rows & np.isfinite(truth.values[:, column])
-    values = truth.values[scored, column]
+    probs = {arm: seeds[:, scored, column] for arm, seeds in answers.probs.items()}
+    return measure(SCORED, truth.values[scored, column], probs, sample.take(scored), contrasts)
+
+
+def measure(
+    metrics: Mapping[str, Metric], values: Array, probs: Mapping[str, Array], sample: Resamples, contrasts: Contrasts
+) -> dict[str, Measured]:
+    """Scores of every arm, and every contrast, by metric.
+
+    Args:
+        metrics: wanted.
+        values: (n,) truth of the films scored.
+        probs: arm -> (seeds, n).
+        sample: of these films.
+        contrasts: differences wanted.
+    """
     is_estimable = bool((equivalent_counts(values[:, None]) >= MIN_FILMS_OF_A_KIND).all())
-    per_seed, drawn = {}, {}
-    for arm, probs in answers.probs.items():
-        if not is_estimable:
-            per_seed[arm], drawn[arm] = np.full(len(probs), np.nan), np.full(len(counts), np.nan)
-            continue
-        once, resampled = np.ones((1, len(values)), np.int16), counts[:, scored]
-        columns = [seed[scored, column] for seed in probs]
-        per_seed[arm] = np.array([draws(metric, values, prob, once)[0] for prob in columns])
-        drawn[arm] = np.mean([draws(metric, values, prob, resampled) for prob in columns], axis=0)
-    for name, (arm, base) in contrasts.items():
-        per_seed[name], drawn[name] = per_seed[arm] - per_seed[base], drawn[arm] - drawn[base]
-    return _Measured(per_seed, drawn)
+    found = {name: Measured({}, {}) for name in metrics}
+    once = np.ones((1, len(values)))
+    for arm, seeds in probs.items():
+        drawn = [several(metrics, values, prob, sample) for prob in seeds] if is_estimable else []
+        for name, metric in metrics.items():
+            if is_estimable:
+                found[name].per_seed[arm] = np.array([metric(values, prob, once)[0] for prob in seeds])
+                found[name].draws[arm] = np.mean([one[name] for one in drawn], axis=0)
+            else:
+                found[name].per_seed[arm], found[name].draws[arm] = np.full(len(seeds), np.nan), np.full(sample.n_draws, np.nan)
+    for measured in found.values():
+        for name, (arm, base) in contrasts.items():
+            measured.per_seed[name] = measured.per_seed[arm] - measured.per_seed[base]
+            measured.draws[name] = measured.draws[arm] - measured.draws[base]
+    return found
 
 
-def _macro(measured: list[_Measured], unestimated: _Measured) -> _Measured:
+def less(one: Measured, other: Measured) -> Measured:
+    """One less the other, by arm, on the same resamples."""
+    return Measured(
+        {kind: one.per_seed[kind] - other.per_seed[kind] for kind in one.per_seed},
+        {kind: one.draws[kind] - other.draws[kind] for kind in one.draws},
+    )
+
+
+def macro(measured: Sequence[Measured], unestimated: Measured) -> Measured:
     """Mean over the findings that can be estimated; `unestimated` where none can."""
     if not measured:
         return unestimated
     per_seed = {kind: np.mean([one.per_seed[kind] for one in measured], axis=0) for kind in measured[0].per_seed}
-    return _Measured(per_seed, {kind: per_seed[kind].mean() + _mean_deviation(measured, kind) for kind in per_seed})
+    return Measured(per_seed, {kind: per_seed[kind].mean() + _mean_deviation(measured, kind) for kind in per_seed})
 
 
-def _mean_deviation(measured: list[_Measured], kind: str) -> Array:
+def _mean_deviation(measured: Sequence[Measured], kind: str) -> Array:
     # Deviations, so that a resample without a rare finding does not move the mean by that finding's level.
     deviations = np.array([one.draws[kind] - one.estimate(kind) for one in measured])
     known = np.isfinite(deviations)
@@ -163,13 +192,13 @@ def _mean_deviation(measured: list[_Measured], kind: str) -> Array:
 
 
 def _rows(
-    measured: _Measured,
+    measured: Measured,
     finding: str,
     metric: str,
     part: _Slice,
     truth: Truth,
     columns: list[int],
-    chance: _Chance,
+    chance: Chance,
     contrasts: Contrasts,
 ) -> list[Score]:
     values = truth.values[part.rows][:, columns]
@@ -179,8 +208,8 @@ def _rows(
     for kind, per_seed in measured.per_seed.items():
         estimate = measured.estimate(kind)
         ends = interval(with_seeds(measured.draws[kind], per_seed, chance.noise))
-        # A score lies between 0 and 1, a difference of two between -1 and 1.
-        least = -1.0 if kind in contrasts else 0.0
+        # A score lies between 0 and 1, a correlation and a difference of two between -1 and 1.
+        least = -1.0 if kind in contrasts or metric == "mcc" else 0.0
         low, high = (None, None) if ends is None else (max(ends[0], least), min(ends[1], 1.0))
         number = estimate if np.isfinite(estimate) else None
         word = decide(low, high, metric) if kind in contrasts else NOT_ESTIMABLE

@@ -77,7 +77,7 @@ QUERIES: dict[str, str] = {
 }
 NEEDS = (
     "files", "instances", "reports", "decodings", "images", "exclusions", "groups", "mentions", "annotations", "labels", "annotator_states",
-    "agreement", "reliability", "pred_probs", "label_issues", "verdicts", "splits", "split_checks", "scores",
+    "agreement", "reliability", "pred_probs", "label_issues", "verdicts", "splits", "split_checks", "scores", "subgroup_gaps",
 )  # fmt: skip
 
 

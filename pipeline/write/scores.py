@@ -28,7 +28,7 @@ def section(facts: dict[str, Rows]) -> str:
     rows = facts["scores"]
     if not rows:
         return "Not known: no finding has enough positive and negative films on both sides of the split to be scored."
-    cells = {(row["metric"], row["finding"], row["trained_on"]): row for row in rows}
+    cells = {(row["metric"], row["finding"], row["trained_on"]): row for row in rows if row["metric"] in METRICS}
     gains = [gain_in_words(metric, cells[metric, "macro", "gain"]) for metric in METRICS if (metric, "macro", "gain") in cells]
     truths = "; ".join(_TRUTHS[truth] for truth in sorted({row["truth"] for row in rows}))
     parts = [

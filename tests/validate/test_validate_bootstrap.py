@@ -3,13 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.validate.bootstrap import draws, interval, resamples, seed_noise, with_seeds
-from pipeline.validate.metrics import METRICS, auroc, brier
+from pipeline.validate import bootstrap
+from pipeline.validate.bootstrap import draws, interval, resamples, seed_noise, several, with_seeds
+from pipeline.validate.metrics import CALLS, METRICS, auroc, brier
 
 
 def test_films_of_a_patient_are_taken_together_and_patients_add_up() -> None:
     clusters = np.array(["a", "b", "a", "c", "c", "c"])
-    counts = resamples(clusters, 400, np.random.default_rng(0))
+    counts = resamples(clusters, 400, np.random.default_rng(0)).weights()
     assert (counts[:, 0] == counts[:, 2]).all()
     assert (counts[:, 3] == counts[:, 5]).all()
     assert (counts[:, [0, 1, 3]].sum(1) == 3).all()
@@ -19,10 +20,10 @@ def test_films_of_a_patient_are_taken_together_and_patients_add_up() -> None:
 def test_weighted_draws_equal_resampled_films() -> None:
     rng = np.random.default_rng(3)
     truth, prob = (rng.random(80) < 0.4).astype(float), rng.random(80)
-    counts = resamples([str(i // 2) for i in range(80)], 6, rng)
+    sample = resamples([str(i // 2) for i in range(80)], 6, rng)
     for metric in METRICS.values():
-        weighted = draws(metric, truth, prob, counts)
-        for value, row in zip(weighted, counts, strict=True):
+        weighted = draws(metric, truth, prob, sample)
+        for value, row in zip(weighted, sample.weights(), strict=True):
             assert value == pytest.approx(metric(np.repeat(truth, row), np.repeat(prob, row), np.ones((1, row.sum())))[0], abs=1e-12)
 
 
@@ -61,7 +62,7 @@ def test_no_interval_when_resamples_lose_the_score() -> None:
 def test_intervals_over_patients_and_seeds_cover_what_training_again_would_give(n_seeds: int) -> None:
     """A score is mean + patient + seed; with the patients' bootstrap alone the chance of training goes unseen."""
     rng, covered, alone = np.random.default_rng(n_seeds), 0, 0
-    counts = resamples([str(i) for i in range(60)], 300, rng)
+    counts = resamples([str(i) for i in range(60)], 300, rng).weights()
     for _ in range(200):
         patients = rng.normal(0, 1, 60)
         per_seed = patients.mean() + rng.normal(0, 0.3, n_seeds)
@@ -78,3 +79,20 @@ def test_intervals_over_patients_and_seeds_cover_what_training_again_would_give(
 def test_one_seed_tells_nothing_of_the_chance_of_training() -> None:
     values = np.arange(5.0)
     np.testing.assert_array_equal(with_seeds(values, np.array([0.7]), seed_noise(1, 5, np.random.default_rng(0))), values)
+
+
+def test_a_film_that_is_there_twice_is_resampled_with_its_patient_and_metrics_of_one_curve_agree_with_each_alone() -> None:
+    rng = np.random.default_rng(4)
+    cells = np.repeat(np.arange(40), 3)
+    truth, prob = (rng.random(120) < 0.4).astype(float), rng.random(120)
+    sample = resamples([str(i // 2) for i in range(40)], 8, rng)
+    pooled, weights = sample.take(cells), sample.weights()[:, cells].astype(float)
+    together = several(METRICS | CALLS, truth, prob, pooled)
+    for name, metric in (METRICS | CALLS).items():
+        np.testing.assert_allclose(together[name], metric(truth, prob, weights), atol=1e-12)
+
+
+def test_resamples_in_parts_are_those_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = resamples(list("abcde"), 50, np.random.default_rng(1)).counts
+    monkeypatch.setattr(bootstrap, "_CELLS_AT_ONCE", 35)
+    np.testing.assert_array_equal(resamples(list("abcde"), 50, np.random.default_rng(1)).counts, whole)

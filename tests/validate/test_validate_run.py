@@ -44,7 +44,7 @@ def test_labels_cleaned_of_planted_errors_score_better(validated: Validated) -> 
 def test_rows_of_every_kind_and_the_macro_is_the_mean(validated: Validated) -> None:
     home, _ = validated
     kinds = home.sql("SELECT subgroup, count(DISTINCT subgroup_value) AS n FROM scores GROUP BY 1 ORDER BY 1").to_pylist()
-    assert {row["subgroup"] for row in kinds} == {"all", "patient_sex", "age_band", "view_position"}
+    assert {row["subgroup"] for row in kinds} == {"all", "patient_sex", "age_band", "view_position", "manufacturer"}
     rows = (
         home.sql("SELECT * FROM scores WHERE subgroup = 'all' AND metric = 'auroc' AND trained_on = 'cleaned'")
         .to_pandas()
@@ -155,3 +155,26 @@ def test_the_report_prints_the_certificate(validated: Validated) -> None:
         words = f"{row['ci_low']:+.3f} to {row['ci_high']:+.3f}" if row["finding"] != "macro" else "Cleaning helped"
         assert words in said
         assert row["certificate"] in said
+
+
+def test_gaps_of_subgroups_are_inside_less_outside(validated: Validated) -> None:
+    home, _ = validated
+    gaps = home.read("subgroup_gaps").to_pandas().set_index(["trained_on", "finding", "metric", "subgroup", "subgroup_value"])
+    scores = home.read("scores").to_pandas().set_index(["trained_on", "finding", "metric", "subgroup", "subgroup_value"])
+    assert {"patient_sex", "age_band"} <= set(gaps.index.get_level_values("subgroup"))
+    by_sex = gaps.xs("patient_sex", level="subgroup").dropna(subset="estimate")
+    findings = sorted({key[1] for key in by_sex.index} - {"macro"})
+    assert findings
+    for finding in findings:
+        # Two sexes: outside one is inside the other.
+        one, other = (("cleaned", finding, "auroc", "patient_sex", sex) for sex in "FM")
+        assert gaps.loc[one, "estimate"] == pytest.approx(scores.loc[one, "estimate"] - scores.loc[other, "estimate"])
+        assert gaps.loc[one, "estimate"] == pytest.approx(-gaps.loc[other, "estimate"])
+        assert gaps.loc[one, "ci_low"] == pytest.approx(-gaps.loc[other, "ci_high"])
+    tested = gaps.dropna(subset="p_value")
+    assert (tested["p_holm"] >= tested["p_value"]).all()
+    assert tested["p_value"].between(0, 1).all()
+    # Of two sexes there is one gap, whatever its sign: it counts once among the findings.
+    macro = tested.xs("macro", level="finding").xs("patient_sex", level="subgroup")
+    assert len(macro)
+    assert (macro["p_holm"] == macro["p_value"]).all()

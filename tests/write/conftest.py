@@ -55,7 +55,7 @@ def curated_home(path: Path, patients: int = 30, seed: int = 0) -> Home:
             for finding in ("macro", "Cardiomegaly")
         ],
     )
-    for name in ("agreement", "reliability", "mentions", "pred_probs", "embeddings"):
+    for name in ("agreement", "reliability", "mentions", "pred_probs", "embeddings", "subgroup_gaps"):
         home.write(name, tables.empty(name))
     _exclude(home)
     split.run(home, Settings())
