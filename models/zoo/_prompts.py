@@ -111,8 +111,11 @@ def gloria_draw(asked: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _contrast(finding: str, style: Style) -> Contrast:
-    exact = _table()["exact"].get(finding)
-    return Contrast(tuple(exact["positive"]), tuple(exact["negative"])) if exact else upstream_contrast(finding, style)
+    if exact := _table()["exact"].get(finding):
+        return Contrast(tuple(exact["positive"]), tuple(exact["negative"]))
+    # "This opacity can represent" is said of opacities alone.
+    is_opacity = "Lung Opacity" in findings.ancestors(finding)
+    return upstream_contrast(finding, "report" if style == "biovil" and not is_opacity else style)
 
 
 def _read(path: Path) -> dict[str, Contrast]:
