@@ -19,7 +19,7 @@ from pipeline.base.errors import InputError
 
 _REMEDY = "give the whole snapshot folder as published: config.json, the weights, preprocessor_config.json and the tokenizer's files"
 # What from_pretrained raises of files that are missing, unsafe or another model's.
-_FAULTS = (OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError, AttributeError)
+FAULTS = (OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError, AttributeError)
 _SHOWN = 3
 
 
@@ -39,7 +39,7 @@ def part_of(kind: Any, folder: Path, **options: Any) -> Any:
     settled = {"local_files_only": True, "trust_remote_code": False, **options}
     try:
         return kind.from_pretrained(str(folder), **settled)
-    except _FAULTS as error:
+    except FAULTS as error:
         first = str(error).strip().split("\n")[0]
         raise InputError(f"transformers cannot load {kind.__name__} from {folder.name}: {first[:300]}", _REMEDY) from error
 
