@@ -94,10 +94,15 @@ def question(finding: str, asking: Asking) -> str:
 
 
 def grid(finding: str, upstream: Grid) -> tuple[str, ...]:
-    """Every prompt for a finding that is there, as GLoRIA and MedCLIP combine them; our own sentences where they have none."""
+    """Every prompt for a finding that is there, as GLoRIA and MedCLIP combine them; our own sentences where they have none.
+
+    GLoRIA drops a sentence of one word, so that none of ours is one.
+    """
     grids = _table()["grids"]
     parts = grids["gloria"].get(finding) or (grids["medclip"].get(finding) if upstream == "medclip" else None)
-    return tuple(" ".join(words) for words in product(*parts.values())) if parts else _contrast(finding, "report").positive
+    if parts:
+        return tuple(" ".join(words) for words in product(*parts.values()))
+    return tuple(text for text in _contrast(finding, "report").positive if " " in text)
 
 
 def gloria_draw(asked: Sequence[str]) -> dict[str, tuple[str, ...]]:
