@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from models import checkpoints
 from pipeline.base.errors import InputError
 
 State = dict[str, Tensor]
@@ -124,9 +126,20 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], name: str, unread: Seq
 
 
 def read(path: Path) -> State:
-    """The tensors of a file by their upstream names."""
-    loaded = checkpoints._read_safetensors(path) if path.suffix == ".safetensors" else checkpoints._read_torch(path)
-    assert isinstance(loaded, dict)
-    while isinstance(loaded.get("state_dict"), dict):
+    """The tensors of a file by their upstream names, out of the wrapper "state_dict" where there is one. Nothing but tensors is read.
+
+    Raises:
+        InputError: it cannot be read, or holds more than tensors.
+    """
+    try:
+        loaded = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise InputError(
+            f"{path.name} is not a file of tensors that can be read safely: {str(error).strip().splitlines()[0][:200]}",
+            "check that it is there and was copied whole; a file with a program inside is not loaded",
+        ) from error
+    while isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
         loaded = loaded["state_dict"]
-    return {str(key): value for key, value in loaded.items() if isinstance(value, torch.Tensor)}
+    if not isinstance(loaded, dict) or not loaded or not all(isinstance(tensor, Tensor) for tensor in loaded.values()):
+        raise InputError(f"{path.name} is not a mapping from names to tensors", "give the checkpoint as published")
+    return {str(key): tensor for key, tensor in loaded.items()}

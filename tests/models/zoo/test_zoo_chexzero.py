@@ -74,6 +74,12 @@ def test_another_models_checkpoint_is_refused(tmp_path: Path) -> None:
     torch.save({**twin.state(0), "extra": torch.zeros(1)}, tmp_path / "a.pt")
     with pytest.raises(InputError, match="1 tensors unknown"):
         load(tmp_path)
+    torch.save([torch.zeros(1)], tmp_path / "a.pt")
+    with pytest.raises(InputError, match="not a mapping from names to tensors"):
+        load(tmp_path)
+    torch.save({"a": torch.nn.Linear(1, 1)}, tmp_path / "a.pt")
+    with pytest.raises(InputError, match="not a file of tensors that can be read safely"):
+        load(tmp_path)
     (tmp_path / "a.pt").unlink()
     with pytest.raises(InputError, match=r"holds no \*.pt"):
         load(tmp_path)
