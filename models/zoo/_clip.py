@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -51,13 +52,18 @@ def clip_of(state: _layout.State, name: str) -> Any:
     return network.eval()
 
 
+@cache
+def _tokenizer(context_length: int) -> SimpleTokenizer:
+    return SimpleTokenizer(context_length=context_length)
+
+
 def tokens(texts: Sequence[str], network: Any) -> Tensor:
     """Token ids of texts, (n, context_length), as CLIP's byte-pair encoding of 49,152 merges gives them.
 
     Raises:
         InputError: a text is too long, or the network has another vocabulary.
     """
-    tokenizer = SimpleTokenizer(context_length=network.context_length)
+    tokenizer = _tokenizer(network.context_length)
     if tokenizer.vocab_size != network.vocab_size:
         raise InputError(
             f"the checkpoint has {network.vocab_size} words, CLIP's vocabulary {tokenizer.vocab_size}",

@@ -89,7 +89,7 @@ def test_the_network_and_its_tokens_equal_openais(folder: Path) -> None:
     """CheXzero's model.py is OpenAI's; the package clip-anytorch carries the same file."""
     source = Path(sysconfig.get_path("purelib")) / "clip" / "model.py"
     if not source.is_file():
-        pytest.skip("clip-anytorch is not installed: pip install --no-deps clip-anytorch")
+        pytest.skip("pip install --no-deps -r tests/models/zoo/upstream.txt")
     # The package itself cannot be imported any more: it asks for pkg_resources.
     upstream = runpy.run_path(str(source))
     state = twin.state(0)
