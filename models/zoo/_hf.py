@@ -78,7 +78,14 @@ def image_text(
     if not (hasattr(network, "get_image_features") and hasattr(network, "get_text_features")):
         raise InputError(f"{folder.name} holds a {type(network).__name__}, which embeds no images and texts in one space", _REMEDY)
     processor, tokenizer = part_of(AutoImageProcessor, folder, backend="pil"), part_of(AutoTokenizer, folder)
-    length = network.config.text_config.max_position_embeddings
+    if first is not None and "height" not in processor.size:
+        raise InputError(f"the films of {folder.name} have no fixed height: {processor.size}", _REMEDY)
+    prepare = partial(pixels, processor=processor, first=first)
+    # Positions of XLM-RoBERTa begin at 2, which only its tokenizer knows.
+    length = min(tokenizer.model_max_length, network.config.text_config.max_position_embeddings)
+
+    def embed_images(films: Tensor) -> Tensor:
+        return _features(network.get_image_features(pixel_values=films))
 
     def embed_texts(prompts: Sequence[str]) -> Tensor:
         # SigLIP was trained on padding that is not masked, CLIP takes the first end of text; both read texts of full length alike.
@@ -88,12 +95,17 @@ def image_text(
         read = {key: encoded[key].to(device) for key in ("input_ids", "attention_mask") if key in encoded}
         return _features(network.get_text_features(**read))
 
+    try:
+        with torch.inference_mode():
+            embed_images(prepare(np.zeros((64, 64), np.uint8))[None].to(device))
+    except FAULTS as error:
+        raise InputError(f"the {type(network).__name__} of {folder.name} wants more than pixels of a film: {error}", _REMEDY) from error
     contrasts = _prompts.contrasts(options.findings, "report", options.prompts)
     positive, negative = _contrast.directions(contrasts, embed_texts, each_of_length_one=True)
     return _contrast.ContrastScorer(
         options.findings,
-        partial(pixels, processor=processor, first=first),
-        lambda films: _features(network.get_image_features(pixel_values=films)),
+        prepare,
+        embed_images,
         positive,
         negative,
         device,

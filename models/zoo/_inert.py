@@ -37,11 +37,11 @@ class Inert:
 
     def __setitem__(self, _: Any, __: Any) -> None: ...
 
-    def append(self, _: Any) -> None:
-        """Part of a list that is left out."""
+    def __call__(self, *_: Any, **__: Any) -> Inert:
+        return self
 
-    def extend(self, _: Any) -> None:
-        """Parts of a list that is left out."""
+    # What the unpickler calls to fill lists and sets.
+    append = extend = add = __setstate__
 
 
 class _Unpickler(pickle.Unpickler):

@@ -85,27 +85,27 @@ def test_another_models_checkpoint_is_refused(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def test_the_network_and_its_tokens_equal_openais(folder: Path) -> None:
+def test_the_network_and_its_tokens_equal_openais(tmp_path: Path) -> None:
     """CheXzero's model.py is OpenAI's; the package clip-anytorch carries the same file."""
     source = Path(sysconfig.get_path("purelib")) / "clip" / "model.py"
     if not source.is_file():
         pytest.skip("pip install --no-deps -r tests/models/zoo/upstream.txt")
     # The package itself cannot be imported any more: it asks for pkg_resources.
     upstream = runpy.run_path(str(source))
-    state = twin.state(0)
-    theirs = upstream["CLIP"](twin.WIDTH, twin.PATCH * twin.GRID, 1, twin.WIDTH, twin.PATCH, twin.CONTEXT, twin.WORDS, twin.WIDTH, 1, 1)
-    theirs.load_state_dict(state)
+    torch.manual_seed(0)
+    theirs = upstream["CLIP"](32, 224, 2, 128, 56, 77, 49408, 128, 2, 2).eval()
+    torch.save(theirs.state_dict(), tmp_path / "theirs.pt")
     from models.zoo import _clip
 
-    ours = _clip.clip_of(state, "twin")
+    ours = _clip.clip_of(theirs.state_dict(), "theirs")
     films = torch.randn(2, 3, 224, 224)
     ids = _clip.tokens(["no Pleural Effusion", "Edema"], ours)
     with torch.no_grad():
-        torch.testing.assert_close(ours.encode_image(films), theirs.eval().encode_image(films), rtol=0, atol=1e-5)
+        torch.testing.assert_close(ours.encode_image(films), theirs.encode_image(films), rtol=0, atol=1e-5)
         torch.testing.assert_close(ours.encode_text(ids), theirs.encode_text(ids), rtol=0, atol=1e-5)
         image = torch.nn.functional.normalize(theirs.encode_image(films), dim=-1)
         text = torch.nn.functional.normalize(theirs.encode_text(_clip.tokens(["Edema", "no Edema"], ours)), dim=-1)
     pair = (image @ text.T).numpy()
     expected = np.exp(pair[:, 0]) / (np.exp(pair[:, 0]) + np.exp(pair[:, 1]))
-    found = load(sorted(folder.glob("*.pt"))[0], findings=("Edema",)).score(films)[:, 0]
+    found = load(tmp_path, findings=("Edema",)).score(films)[:, 0]
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-5)

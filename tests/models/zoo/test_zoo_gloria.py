@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ class Harm:
 @pytest.mark.parametrize("is_zip", [True, False])
 def test_objects_beside_the_tensors_do_not_come_to_life(tmp_path: Path, is_zip: bool) -> None:
     path, ran = tmp_path / "a.ckpt", tmp_path / "ran"
-    holder = argparse.Namespace(inner=[Harm(ran)], other={"a": Harm(ran)})
+    holder = argparse.Namespace(inner=[Harm(ran)], other={"a": Harm(ran)}, more={1, Path("a"), np.float64(2)}, count=Counter("aab"))
     tensors = {"a": torch.arange(3.0), "b": torch.ones(2, 3).half().T}
     torch.save({"state_dict": tensors, "hyper_parameters": holder}, path, _use_new_zipfile_serialization=is_zip)
     found = _inert.read(path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,20 @@ def test_a_folder_without_what_is_needed_is_refused(tmp_path: Path) -> None:
         load("hf_image_text", tmp_path / "absent")
     with pytest.raises(InputError, match="cannot load AutoModel"):
         load("hf_image_text", tmp_path)
+
+
+def test_a_model_that_wants_more_than_pixels_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+    from transformers import Siglip2Config, Siglip2Model
+
+    other = Path(shutil.copytree(folders["siglip"], tmp_path / "siglip2"))
+    vision = {key: value for key, value in twin.VISION.items() if key != "image_size"} | {"num_patches": 4}
+    Siglip2Model(
+        Siglip2Config(text_config={**twin.TEXT, "max_position_embeddings": 24, "projection_size": 16}, vision_config=vision)
+    ).save_pretrained(other)
+    with pytest.raises(InputError, match="wants more than pixels"):
+        load("hf_image_text", other)
+    with pytest.raises(InputError, match="no fixed height"):
+        load("medsiglip", folders["clip"])
 
 
 def test_code_of_a_folder_is_never_run(tmp_path: Path) -> None:
