@@ -87,12 +87,14 @@ def image_text(
     def embed_images(films: Tensor) -> Tensor:
         return _features(network.get_image_features(pixel_values=films))
 
+    # SigLIP was trained on texts padded to full length without a mask, whatever its tokenizer returns.
+    masked = ("input_ids",) if network.config.model_type.startswith("siglip") else ("input_ids", "attention_mask")
+
     def embed_texts(prompts: Sequence[str]) -> Tensor:
-        # SigLIP was trained on padding that is not masked, CLIP takes the first end of text; both read texts of full length alike.
         encoded = tokenizer(list(prompts), padding="max_length", max_length=length, truncation=False, return_tensors="pt")
         if (longest := encoded["input_ids"].shape[1]) > length:
             raise InputError(f"a prompt has {longest} tokens, {folder.name} reads {length}", "shorten the prompt")
-        read = {key: encoded[key].to(device) for key in ("input_ids", "attention_mask") if key in encoded}
+        read = {key: encoded[key].to(device) for key in masked if key in encoded}
         return _features(network.get_text_features(**read))
 
     try:

@@ -31,7 +31,7 @@ class CheXagent:
 
     card = ModelCard(
         title="CheXagent",
-        licence="CheXagent-2-3b: CC BY-NC 4.0 (weights), CC BY-NC-ND 4.0 (code); CheXagent-8b: CC BY-NC 4.0",
+        licence="CheXagent-2-3b: CC BY-NC 4.0 (weights), CC BY-NC-ND 4.0 (code); CheXagent-8b: see its model card",
         citation="Chen et al. 2024, CheXagent: Towards a foundation model for chest X-ray interpretation",
         weights="snapshot of StanfordAIMI/CheXagent-8b or -2-3b with its *.py; its encoders, StanfordAIMI/XraySigLIP__* and "
         "XrayCLIP__*, load as hf_image_text without any code",

@@ -34,7 +34,7 @@ class Gloria:
 
     card = ModelCard(
         title="GLoRIA",
-        licence="Apache 2.0 (code); weights: research use, Stanford",
+        licence="Apache 2.0 (code); the weights carry no licence of their own",
         citation="Huang et al. 2021, GLoRIA: A multimodal global-local representation learning framework for label-efficient medical image "
         "recognition (ICCV)",
         weights="folder with chexpert_resnet50.ckpt, linked from github.com/marshuang80/gloria, "

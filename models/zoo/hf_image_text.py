@@ -24,7 +24,7 @@ class HfImageText:
         "interpretation",
         weights="snapshot folder: config.json, model.safetensors or pytorch_model.bin, preprocessor_config.json, tokenizer files",
         input="as preprocessor_config.json says, resized by Pillow; three equal planes",
-        trained_on="the snapshot's own; XraySigLIP and XrayCLIP: CheXinstruct (MIMIC-CXR, CheXpert, NIH, PadChest, VinDr-CXR and others)",
+        trained_on="the snapshot's own; XraySigLIP and XrayCLIP: sources of CheXinstruct, MIMIC-CXR among them",
         quirks=(
             "a score is the cosine to the mean of the prompts for a finding minus that to the mean of the prompts against it, in [-2, 2]; "
             "temperature and bias of the model are left out, since neither changes an order",

@@ -1,4 +1,4 @@
-"""A CLIP of one layer in the folder layout of open_clip's hub; or one whose text tower is a BERT of transformers, as BiomedCLIP's is."""
+"""A CLIP of one layer in the folder layout of open_clip's hub; or one of timm's transformers and a BERT of transformers', as BiomedCLIP."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def write(folder: Path, kind: str = "clip") -> Path:
         BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
         tower = {"hf_proj_type": "mlp", "hf_pooler_type": "cls_last_hidden_state_pooler", "hf_model_pretrained": False}
         config["text_cfg"] = {"context_length": 32, "hf_model_name": str(folder), **tower}
+        config["vision_cfg"] = {"timm_model_name": "test_vit", "timm_pool": "", "timm_proj": "linear", "image_size": 160}
         network = open_clip.CustomTextCLIP(**config)
         config["text_cfg"] |= {"hf_model_name": "somewhere/biomedbert", "hf_tokenizer_name": "somewhere/biomedbert"}
     for parameter in network.parameters():
