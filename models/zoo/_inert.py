@@ -55,10 +55,17 @@ def read(path: Path) -> object:
     Raises:
         InputError: it is no checkpoint of torch.
     """
-    if zipfile.is_zipfile(path) and any(name.endswith("/constants.pkl") for name in zipfile.ZipFile(path).namelist()):
+    if _is_program(path):
         raise InputError(f"{path.name} is a TorchScript program, not a checkpoint", "give the checkpoint as published")
     module = SimpleNamespace(Unpickler=_Unpickler, load=lambda file, **options: _Unpickler(file, **options).load(), __name__="inert")
     try:
         return torch.load(path, map_location="cpu", pickle_module=module, weights_only=False)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError, AttributeError, TypeError) as error:
         raise InputError(f"{path.name} is not a checkpoint of torch", "check that it was copied whole") from error
+
+
+def _is_program(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())

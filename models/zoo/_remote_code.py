@@ -35,10 +35,12 @@ def require_pinned(folder: Path, trusted: bool, pinned: str) -> None:
         pinned: the option `snapshot_sha256`.
 
     Raises:
-        InputError: it is no folder, is not trusted, is another than was pinned, or borrows code.
+        InputError: it is no folder, is not trusted, is another than was pinned, or takes code from elsewhere.
     """
     if not folder.is_dir():
         raise InputError(f"{folder.name} is no folder", "give the snapshot folder as published")
+    if linked := sorted(path.name for path in folder.rglob("*") if path.is_symlink() and path.is_dir()):
+        raise InputError(f"{folder.name} holds linked folders, which no digest covers: {', '.join(linked)}", "put copies in their place")
     if borrowed := _borrowed(folder):
         raise InputError(f"{folder.name} takes code from elsewhere: {', '.join(borrowed)}", "put that code into the snapshot, and read it")
     found = digest(folder)

@@ -93,7 +93,8 @@ def _member(path: Path, asked: tuple[str, ...], contrasts: list[_prompts.Contras
     positive, negative = _contrast.directions(
         contrasts, lambda texts: network.encode_text(_clip.tokens(texts, network).to(device)), each_of_length_one=True
     )
-    return _contrast.ContrastScorer(asked, lambda film: prepare(film, side), network.encode_image, positive, negative, device)
+    # The text tower has done its work; ten of them would be 2.5 GB.
+    return _contrast.ContrastScorer(asked, lambda film: prepare(film, side), network.visual, positive, negative, device)
 
 
 def prepare(film: npt.NDArray[np.uint8], side: int) -> Tensor:

@@ -89,6 +89,9 @@ def test_code_of_another_repository_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"auto_map": {"AutoTokenizer": [None, "someone/else--tok.Tok"]}}))
     with pytest.raises(InputError, match="someone/else--tok"):
         load(tmp_path, trust_remote_code=True, snapshot_sha256=_remote_code.digest(tmp_path))
+    (tmp_path / "linked").symlink_to(tmp_path.parent)
+    with pytest.raises(InputError, match="linked folders"):
+        load(tmp_path, trust_remote_code=True, snapshot_sha256=_remote_code.digest(tmp_path))
 
 
 class PathTokenizer:
