@@ -13,9 +13,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+from transformers.utils import logging
 
 from models.zoo import _contrast, _prompts
 from pipeline.base.errors import InputError
+
+# A bar for every tower says nothing that `cxr` does not say.
+logging.disable_progress_bar()
 
 _REMEDY = "give the whole snapshot folder as published: config.json, the weights, preprocessor_config.json and the tokenizer's files"
 # What from_pretrained raises of files that are missing, unsafe or another model's.

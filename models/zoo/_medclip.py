@@ -15,10 +15,14 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 from transformers import SwinConfig, SwinModel
+from transformers.utils import logging
 
 from models.zoo import _bert, _layout, _prompts, _resnet
 from pipeline.base.errors import InputError
 from pipeline.base.interfaces import ScoreKind
+
+# A bar for every tower says nothing that `cxr` does not say.
+logging.disable_progress_bar()
 
 SIDE_PX, MEAN, STD, LONGEST = 224, 0.5862785803043838, 0.27950088968644304, 77
 # `compute_logits` clamps the logarithm of the temperature to [0, ln 100] whenever it is used.
