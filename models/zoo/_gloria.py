@@ -15,7 +15,7 @@ from tokenizers import BertWordPieceTokenizer
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, normalize
 
-from models.zoo import _bert, _inert, _layout, _resnet
+from models.zoo import _bert, _layout, _resnet, _whole
 from pipeline.base.errors import InputError
 from pipeline.base.interfaces import ScoreKind
 
@@ -97,7 +97,7 @@ def load(path: Path, device: torch.device) -> tuple[ImageTower, nn.Module, BertW
         InputError: files are missing or another model's.
     """
     checkpoint = _layout.one_of(path, "*.ckpt")
-    loaded = _inert.read(checkpoint)
+    loaded = _whole.read(checkpoint, checkpoint.name)
     found = loaded.get("state_dict") if isinstance(loaded, dict) else None
     if not isinstance(found, dict):
         raise InputError(f"{checkpoint.name} holds no state_dict", "give chexpert_resnet50.ckpt as published")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 from transformers.utils import logging
@@ -23,7 +25,7 @@ logging.disable_progress_bar()
 
 _REMEDY = "give the whole snapshot folder as published: config.json, the weights, preprocessor_config.json and the tokenizer's files"
 # What from_pretrained raises of files that are missing, unsafe or another model's.
-FAULTS = (OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError, AttributeError)
+FAULTS = (OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError, AttributeError, SafetensorError, UnpicklingError)
 _SHOWN = 3
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from pydantic import Field
 
 from models.zoo import _prompts
@@ -103,6 +102,7 @@ def prepare(film: npt.NDArray[np.uint8], side: int) -> Tensor:
     Upstream keeps films of 320 px, padded with black, and its data loader standardises before it resizes.
     """
     import torch
+    from PIL import Image
     from torch.nn.functional import interpolate
 
     height, width = film.shape

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from models.zoo import _prompts
 from pipeline.base.findings import CHEXPERT_14
@@ -14,6 +13,7 @@ from pipeline.base.interfaces import ZOO, ModelCard, Scorer
 
 if TYPE_CHECKING:
     import torch
+    from PIL import Image
 
 
 @ZOO.add("medsiglip", needs=("transformers",))
@@ -48,6 +48,7 @@ class MedSigLip:
 def resize(image: Image.Image, side: int) -> Image.Image:
     """As `tf.image.resize(method="bilinear", antialias=False)` and a cast to uint8, which cuts."""
     import torch
+    from PIL import Image
     from torch.nn.functional import interpolate
 
     grey = torch.from_numpy(np.asarray(image.convert("L"), np.float32))

@@ -15,7 +15,7 @@ from PIL import Image
 from torchvision.transforms import CenterCrop, Compose, Normalize, ToTensor
 from twins import gloria as twin
 
-from models.zoo import _gloria, _inert
+from models.zoo import _gloria, _whole
 from pipeline.base.errors import InputError
 from pipeline.base.interfaces import ZOO
 
@@ -131,7 +131,7 @@ def test_objects_beside_the_tensors_do_not_come_to_life(tmp_path: Path, is_zip: 
     holder = argparse.Namespace(inner=[Harm(ran)], other={"a": Harm(ran)}, more={1, Path("a"), np.float64(2)}, count=Counter("aab"))
     tensors = {"a": torch.arange(3.0), "b": torch.ones(2, 3).half().T}
     torch.save({"state_dict": tensors, "hyper_parameters": holder}, path, _use_new_zipfile_serialization=is_zip)
-    found = _inert.read(path)
+    found = _whole.read(path, path.name)
     assert not ran.exists()
     assert isinstance(found, dict)
     for name, tensor in tensors.items():

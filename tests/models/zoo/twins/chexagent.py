@@ -11,7 +11,25 @@ from tokenizers.pre_tokenizers import Whitespace
 from transformers import CLIPImageProcessorPil, GitConfig, GitForCausalLM, GitProcessor, PreTrainedTokenizerFast
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
-WORDS = (*SPECIAL, "Yes", "No", "USER", ":", "<", "s", ">", "Does", "this", "chest", "contain", "a", "Edema", "Fracture")
+WORDS = (
+    *SPECIAL,
+    "Yes",
+    "No",
+    "USER",
+    ":",
+    "<",
+    "s",
+    ">",
+    "Does",
+    "this",
+    "chest",
+    "contain",
+    "a",
+    "Edema",
+    "Fracture",
+    "Pneumothorax",
+    "Scoliosis",
+)
 VOCABULARY = {word: row for row, word in enumerate(WORDS)}
 
 

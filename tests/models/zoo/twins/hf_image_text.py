@@ -22,7 +22,10 @@ from transformers import (
 from twins import _parts
 
 END = 1
-VOCABULARY = {word: row for row, word in enumerate(("<pad>", "</s>", "<unk>", *_parts.WORDS, "normal", "abnormal", "cardiomegaly", "lung"))}
+VOCABULARY = {
+    word: row
+    for row, word in enumerate(("<pad>", "</s>", "<unk>", *_parts.WORDS, "normal", "abnormal", "cardiomegaly", "pneumothorax", "scoliosis"))
+}
 TEXT = {"vocab_size": len(VOCABULARY), "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 VISION = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
 

@@ -11,7 +11,26 @@ from tokenizers.pre_tokenizers import Whitespace
 from transformers import Gemma3Config, Gemma3ForConditionalGeneration, Gemma3ImageProcessorPil, Gemma3Processor, PreTrainedTokenizerFast
 
 SPECIAL = ("<pad>", "<eos>", "<bos>", "<unk>", "<start_of_image>", "<image_soft_token>", "<end_of_image>", "<turn>")
-WORDS = ("Does", "this", "chest", "X", "ray", "show", "Yes", "No", "yes", "no", "Answer", "with", "or", "edema", "pneumonia", "pulmonary")
+WORDS = (
+    "Does",
+    "this",
+    "chest",
+    "X",
+    "ray",
+    "show",
+    "Yes",
+    "No",
+    "yes",
+    "no",
+    "Answer",
+    "with",
+    "or",
+    "edema",
+    "pneumonia",
+    "pulmonary",
+    "pneumothorax",
+    "scoliosis",
+)
 VOCABULARY = {word: row for row, word in enumerate((*SPECIAL, *WORDS))}
 SIDE, PATCHES = 28, 4
 TEMPLATE = (
