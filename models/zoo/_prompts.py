@@ -41,6 +41,12 @@ class ZeroShotOptions(ModelOptions):
 
     findings: tuple[str, ...] = Field(default=findings.CHEXPERT_14, description="findings to score, of docs/findings.md")
 
+    @field_validator("findings", mode="before")
+    @classmethod
+    def _listed(cls, asked: object) -> object:
+        """`--set findings=Edema,Pneumonia` is a list too."""
+        return tuple(name.strip() for name in asked.split(",")) if isinstance(asked, str) else asked
+
     @field_validator("findings")
     @classmethod
     def _known(cls, asked: tuple[str, ...]) -> tuple[str, ...]:

@@ -74,7 +74,9 @@ def dtype_of(precision: Precision, device: torch.device) -> torch.dtype:
 
 
 def ask_by_tokens(network: Any, questions: Sequence[dict[str, Tensor]], image_key: str, device: torch.device, dtype: torch.dtype) -> Ask:
-    """Puts questions whose tokens do not depend on the film, to all films at once.
+    """Puts questions whose tokens do not depend on the film.
+
+    Film by film: in bfloat16 the same film beside others would be rounded otherwise, and a question of some hundred tokens fills a GPU.
 
     Args:
         network: a causal model with `logits`.
@@ -86,9 +88,8 @@ def ask_by_tokens(network: Any, questions: Sequence[dict[str, Tensor]], image_ke
     settled = [{key: tensor.to(device) for key, tensor in question.items()} for question in questions]
 
     def ask(films: Tensor, row: int) -> Tensor:
-        repeated = {key: tensor.expand(len(films), *tensor.shape[1:]) for key, tensor in settled[row].items()}
-        logits: Tensor = network(**repeated, **{image_key: films.to(device, dtype)}).logits[:, -1]
-        return logits
+        shown = films.to(device, dtype)
+        return torch.cat([network(**settled[row], **{image_key: one[None]}).logits[:, -1] for one in shown])
 
     return ask
 

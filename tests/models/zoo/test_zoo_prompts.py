@@ -76,6 +76,7 @@ def test_a_users_prompts_take_the_place_of_ours(tmp_path: Path) -> None:
 
 def test_findings_are_named_once_and_known() -> None:
     assert _prompts.ZeroShotOptions(findings=("Effusion", "Pleural_Thickening")).findings == ("Pleural Effusion", "Pleural Thickening")
+    assert _prompts.ZeroShotOptions.model_validate({"findings": "Edema, effusion"}).findings == ("Edema", "Pleural Effusion")
     for wrong in ((), ("Edema", "Pulmonary Edema"), ("Sneeze",)):
         with pytest.raises(InputError):
             _prompts.ZeroShotOptions(findings=wrong)
