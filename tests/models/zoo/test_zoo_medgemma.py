@@ -66,6 +66,8 @@ def test_precision_is_the_networks(folder: Path) -> None:
     half = load(folder, findings=("Edema",), precision="bfloat16")
     films = half.prepare(film())[None]
     assert half.score(films).dtype == torch.float32
+    both = torch.cat([films, half.prepare(film(1))[None]])
+    assert torch.equal(half.score(both)[:1], half.score(films))
     assert half.score(films).item() == pytest.approx(load(folder, findings=("Edema",)).score(films).item(), abs=0.02)
 
 
