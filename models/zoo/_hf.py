@@ -107,7 +107,7 @@ def image_text(
         with torch.inference_mode():
             embed_images(prepare(np.zeros((64, 64), np.uint8))[None].to(device))
     except FAULTS as error:
-        raise InputError(f"the {type(network).__name__} of {folder.name} wants more than pixels of a film: {error}", _REMEDY) from error
+        raise InputError(f"the {type(network).__name__} of {folder.name} wants more than pixels: {str(error)[:300]}", _REMEDY) from error
     contrasts = _prompts.contrasts(options.findings, "report", options.prompts)
     positive, negative = _contrast.directions(contrasts, embed_texts, each_of_length_one=True)
     return _contrast.ContrastScorer(
