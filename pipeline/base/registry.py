@@ -13,6 +13,8 @@ from pipeline.base.errors import PluginError
 
 T = TypeVar("T")
 Plugin = TypeVar("Plugin")
+# Packages that are imported under another name than they are installed.
+_DISTRIBUTIONS = {"open_clip": "open-clip-torch"}
 
 
 class Registry(Generic[T]):
@@ -87,7 +89,8 @@ class Registry(Generic[T]):
             raise PluginError(f"no {self.seam} is called {name!r}", f"choose one of: {', '.join(self.names())}")
         if missing := self.missing(name):
             raise PluginError(
-                f"the {self.seam} {name!r} needs {', '.join(missing)}, not installed here", f"pip install {' '.join(missing)}"
+                f"the {self.seam} {name!r} needs {', '.join(missing)}, not installed here",
+                f"pip install {' '.join(_DISTRIBUTIONS.get(package, package) for package in missing)}",
             )
         return self._items[name]
 

@@ -126,3 +126,12 @@ def test_registry_refuses_duplicates_and_lists_what_is_missing() -> None:
         registry.get("mine")
     with pytest.raises(PluginError, match="'yours'"):
         registry.get("yours")
+
+
+def test_what_is_missing_is_told_by_the_name_it_is_installed_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry: Registry[object] = Registry("policy", "pipeline.label.uncertainty")
+    registry.add("mine", needs=("open_clip",))(object)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(PluginError, match="needs open_clip, not installed") as told:
+        registry.get("mine")
+    assert told.value.remedy == "pip install open-clip-torch"
