@@ -127,14 +127,16 @@ def losses(folder: Path, seeds: int) -> Iterator[Figures]:
 
 def macro(joined: pd.DataFrame) -> Figures:
     """Mean AUROC and Brier score over findings with five films of each kind, with intervals over patients."""
+    joined = joined.reset_index(drop=True)
     parts = [part for _, part in joined.groupby("finding") if 5 <= part["truth"].sum() <= len(part) - 5]
+    sampled = resamples(joined["patient_id"].to_numpy(str), DRAWS, np.random.default_rng(0))
     found: Figures = {}
     for name, exact in (("auroc", roc_auc_score), ("brier", brier_score_loss)):
         estimate = float(np.mean([exact(part["truth"], part["pred_prob"]) for part in parts]))
         drawn = []
         for part in parts:
-            sampled = resamples(part["patient_id"].to_numpy(str), DRAWS, np.random.default_rng(0))
-            values = draws(METRICS[name], part["truth"].to_numpy(float), part["pred_prob"].to_numpy(), sampled)
+            chosen = sampled.take(part.index.to_numpy())
+            values = draws(METRICS[name], part["truth"].to_numpy(float), part["pred_prob"].to_numpy(), chosen)
             drawn.append(values - np.nanmean(values))
         low, high = np.nanquantile(estimate + np.nanmean(drawn, axis=0), [0.025, 0.975])
         found |= {name: round(estimate, 4), f"{name}_low": round(float(low), 4), f"{name}_high": round(float(high), 4)}
