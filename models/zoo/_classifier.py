@@ -98,33 +98,14 @@ def plain(state: _layout.State) -> _layout.State:
     return {key: tensor for key, tensor in named.items() if key not in _NOT_WEIGHTS}
 
 
-def network_of(state: _layout.State, name: str) -> nn.Module:
-    """DenseNet or ResNet of any size, filled, in evaluation mode.
-
-    Raises:
-        InputError: the tensors are neither's; the message says what they look like.
-    """
-    if "features.conv0.weight" in state and "classifier.weight" in state:
-        network: nn.Module = densenet_of(state, name)
-    elif "conv1.weight" in state and "fc.weight" in state and "layer1.0.conv2.weight" in state:
-        network = _planes(_resnet_frame(state, name), state)
-    else:
-        raise InputError(
-            f"{name} holds neither a DenseNet nor a ResNet with a head; {resemblance(state)}",
-            "give a checkpoint with features.* and classifier.*, or conv1, layer1-4 and fc",
-        )
-    network.eval()
-    return network
-
-
-def densenet_of(state: _layout.State, name: str) -> DenseNet:
+def densenet_of(state: _layout.State, name: str) -> nn.Module:
     """A DenseNet with its classifier.
 
     Raises:
         InputError: the tensors are no DenseNet's.
     """
     growth, inner, _, _ = _layout.shape(state, "features.denseblock1.denselayer1.conv2.weight", name)
-    network = DenseNet(
+    network: nn.Module = DenseNet(
         growth_rate=growth,
         block_config=_blocks(state),
         num_init_features=_layout.shape(state, "features.conv0.weight", name)[0],
@@ -132,7 +113,7 @@ def densenet_of(state: _layout.State, name: str) -> DenseNet:
         num_classes=_layout.shape(state, "classifier.weight", name)[0],
     )
     planes = state["features.conv0.weight"].shape[1]
-    network.features.conv0 = nn.Conv2d(planes, network.features.conv0.out_channels, 7, 2, 3, bias=False)
+    network.get_submodule("features").conv0 = nn.Conv2d(planes, state["features.conv0.weight"].shape[0], 7, 2, 3, bias=False)
     _layout.fill(network, state, name)
     return network.eval()
 
@@ -144,19 +125,28 @@ def _blocks(state: _layout.State) -> tuple[int, ...]:
     return tuple(sum(int(one) == block for one, _ in layers) for block in blocks)
 
 
-def _resnet_frame(state: _layout.State, name: str) -> nn.Module:
-    """A ResNet that was filled with three planes' worth of a first convolution of another number of planes."""
-    first = state["conv1.weight"]
-    network: nn.Module = _resnet.resnet_of({**state, "conv1.weight": first.mean(1, keepdim=True).expand(-1, 3, -1, -1)}, name)
-    return network
+def with_elu(network: nn.Module) -> None:
+    """Put ELU in the place of every ReLU module; the last one, which is no module, stays, as in LibAUC."""
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.ReLU):
+                setattr(parent, name, nn.ELU())
 
 
-def _planes(network: nn.Module, state: _layout.State) -> nn.Module:
-    first = state["conv1.weight"]
-    convolution = nn.Conv2d(first.shape[1], first.shape[0], 7, 2, 3, bias=False)
-    convolution.load_state_dict({"weight": first})
-    network.conv1 = convolution
-    return network
+def resnet_of(state: _layout.State, name: str) -> nn.Module:
+    """A ResNet with its head.
+
+    Raises:
+        InputError: the tensors are no ResNet's.
+    """
+    for key in ("layer1.0.conv2.weight", "fc.weight"):
+        _layout.shape(state, key, name)
+    filters, planes, _, _ = _layout.shape(state, "conv1.weight", name)
+    # The frame sees three planes; what it is filled with gives way to the file's own first convolution.
+    network: nn.Module = _resnet.resnet_of({**state, "conv1.weight": state["conv1.weight"][:, :1].expand(-1, 3, -1, -1)}, name)
+    network.conv1 = nn.Conv2d(planes, filters, 7, 2, 3, bias=False)
+    _layout.fill(network, state, name)
+    return network.eval()
 
 
 def planes_of(state: _layout.State) -> int:
@@ -207,14 +197,16 @@ def columns_of(labels: Sequence[str], n_outputs: int, name: str) -> tuple[tuple[
     return tuple(finding for finding, _ in named), tuple(column for _, column in named)
 
 
-def scorer_of(path: Path, options: ClassifierOptions, device: torch.device) -> ClassifierScorer:
+def scorer_of(
+    path: Path, build: Callable[[_layout.State, str], nn.Module], options: ClassifierOptions, device: torch.device
+) -> ClassifierScorer:
     """A network of one file that does not say what it answers.
 
     Raises:
         InputError: it cannot be read, is no such network, or has another number of outputs.
     """
     state = plain(read(path, unsafe_pickle=options.unsafe_pickle))
-    network = network_of(state, path.name).to(device)
+    network = build(state, path.name).to(device)
     scored, columns = columns_of(options.findings, outputs_of(state), path.name)
     pixels = pixels_for(options.size_px, planes_of(state), options.grey, options.crop)
     return ClassifierScorer(scored, options.output, pixels, answered(network, options.output), columns, device)

@@ -56,8 +56,8 @@ class JfHealthcare(nn.Module):
         # The trunk's own classifier is stored, unread, and of ImageNet's size.
         trunk = {**_layout.below(state, "backbone."), "classifier.weight": torch.zeros(1, wide // 2), "classifier.bias": torch.zeros(1)}
         if "features.conv0.weight" not in trunk:
-            raise InputError(f"{name} is not jfhealthcare's network; {_classifier.resemblance(state)}", "give upstream's file")
-        self.backbone = _classifier.densenet_of(trunk, name).features
+            raise InputError(f"{name} is not jfhealthcare's network: it has no backbone.features.*", "give upstream's file")
+        self.backbone = _classifier.densenet_of(trunk, name).get_submodule("features")
         self.heads = nn.ModuleDict({f"fc_{row}": nn.Conv2d(wide, 1, 1) for row in range(len(JF_FINDINGS))})
         self.norms = nn.ModuleDict({f"bn_{row}": nn.BatchNorm2d(wide) for row in range(len(JF_FINDINGS))})
         self.attention = PyramidAttention(wide // 2)
@@ -175,7 +175,7 @@ def _member(content: bytes, name: str, kind: _Kind, device: torch.device) -> tup
     loaded = _whole.read(io.BytesIO(content), name)
     if not isinstance(loaded, dict) or not all(isinstance(loaded.get(part), dict) for part in ("model_state", "task_sequence")):
         raise InputError(f"{name} holds no model_state with its task_sequence", "give the zip of the CheXpert ensemble as published")
-    network = _classifier.network_of(_classifier.plain(loaded["model_state"]), name).to(device)
+    network = _classifier.densenet_of(_classifier.plain(loaded["model_state"]), name).to(device)
     tasks = {canonical(str(task)): int(column) for task, column in loaded["task_sequence"].items()}
     if missing := [finding for finding in kind.findings if finding not in tasks]:
         raise InputError(f"{name} does not answer {', '.join(missing)}", "give the zip of the CheXpert ensemble as published")

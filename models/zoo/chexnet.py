@@ -57,7 +57,7 @@ class CheXNet:
 
         named = _classifier.read(checkpoint, unsafe_pickle=options.unsafe_pickle)
         state = _classifier.plain(named)
-        network = _classifier.network_of(state, checkpoint.name).to(device)
+        network = _classifier.densenet_of(state, checkpoint.name).to(device)
         scored, columns = _classifier.columns_of(NIH_ORDER, _classifier.outputs_of(state), checkpoint.name)
         answer = _classifier.answered(network, "probability")
         is_arnowengs = any(".densenet121." in f".{key}" for key in named)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -27,6 +27,9 @@ class AucOptions(PickleOptions):
         default=ORDER, description="what the outputs mean, in their order; LibAUC's train_cols, or its one class of class_index"
     )
     size_px: int = Field(default=320, ge=32, le=1024, description="side of the film that the network sees: LibAUC's image_size")
+    activations: Literal["relu", "elu"] = Field(
+        default="relu", description="LibAUC's own option of the same name when the network was trained; the file does not tell"
+    )
 
 
 @ZOO.add("cxr_auc_maximizer", needs=("torch", "torchvision"))
@@ -63,7 +66,9 @@ class CxrAucMaximizer:
         networks, scored, columns = [], options.findings, tuple(range(len(options.findings)))
         for path in members:
             state = _classifier.plain(_classifier.read(path, unsafe_pickle=options.unsafe_pickle))
-            network = _classifier.network_of(state, path.name).to(device)
+            network = _classifier.densenet_of(state, path.name).to(device)
+            if options.activations == "elu":
+                _classifier.with_elu(network)
             scored, columns = _classifier.columns_of(options.findings, _classifier.outputs_of(state), path.name)
             networks.append(_classifier.answered(network, "probability"))
 

@@ -32,4 +32,4 @@ class ResNet50:
         """As `PublishedModel.load`."""
         from models.zoo import _classifier
 
-        return _classifier.scorer_of(checkpoint, options, device)
+        return _classifier.scorer_of(checkpoint, _classifier.resnet_of, options, device)

@@ -130,7 +130,8 @@ def _own(checkpoint: Path, weights: str, options: XrvOptions, device: torch.devi
     from models.zoo import _classifier
 
     state = _classifier.plain(_classifier.read(checkpoint, unsafe_pickle=options.unsafe_pickle))
-    network = _classifier.network_of(state, checkpoint.name).to(device)
+    build = _classifier.resnet_of if weights.startswith("resnet") else _classifier.densenet_of
+    network = build(state, checkpoint.name).to(device)
     facts = networks()[weights]
     _classifier.columns_of(facts["outputs"], _classifier.outputs_of(state), checkpoint.name)
     scored, columns, thresholds = trained(weights)

@@ -17,7 +17,7 @@ from pipeline.base import stages
 from pipeline.base.errors import CxrError, InputError
 from pipeline.base.settings import Profile
 from pipeline.base.storage import Home
-from pipeline.cli import audit, compare, deid, label, policies, receive, train
+from pipeline.cli import audit, compare, deid, label, models, policies, predict, receive, train
 
 
 class TwoWords(TyperGroup):
@@ -208,6 +208,9 @@ app.command("labelers")(label.labelers)
 app.command("receive")(receive.receive)
 app.command("policies compare")(policies.compare)
 app.command("train")(train.train)
+app.command("models")(models.models)
+app.command("models check")(models.check)
+app.command("predict")(predict.predict)
 
 
 @app.command()

@@ -148,6 +148,6 @@ def copied(checkpoint: Path, to: Path) -> tuple[Path, list[Path]]:
 def test_listing_the_models_imports_no_torch() -> None:
     code = (
         "import sys; from pipeline.base.interfaces import ZOO; ZOO.names(); "
-        "print([name for name in ('torch', 'torchvision', 'transformers', 'cv2', 'PIL') if name in sys.modules])"
+        "print([name for name in ('torch', 'torchvision', 'transformers', 'cv2') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

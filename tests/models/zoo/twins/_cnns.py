@@ -13,7 +13,7 @@ def densenet(seed: int, outputs: int, planes: int = 3) -> DenseNet:
     torch.manual_seed(seed)
     network = DenseNet(growth_rate=4, block_config=(1, 1, 1, 1), num_init_features=8, num_classes=outputs)
     network.features.conv0 = nn.Conv2d(planes, 8, 7, 2, 3, bias=False)
-    return _lively(network)
+    return lively(network)
 
 
 def resnet(seed: int, outputs: int, planes: int = 3) -> ResNet:
@@ -21,14 +21,14 @@ def resnet(seed: int, outputs: int, planes: int = 3) -> ResNet:
     torch.manual_seed(seed)
     network = ResNet(Bottleneck, [1, 1, 1, 1], width_per_group=2, num_classes=outputs)
     network.conv1 = nn.Conv2d(planes, 64, 7, 2, 3, bias=False)
-    return _lively(network)
+    return lively(network)
 
 
 def prefixed(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {f"{prefix}{key}": tensor for key, tensor in state.items()}
 
 
-def _lively(network: nn.Module) -> nn.Module:
+def lively(network: nn.Module) -> nn.Module:
     """Statistics that batch normalisation has after a training, and a head that tells films apart."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):

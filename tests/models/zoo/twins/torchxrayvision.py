@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -25,13 +26,13 @@ def write_resnet(folder: Path) -> Path:
     return folder / RESNET
 
 
-def write_ensemble(folder: Path, members: int = 2) -> Path:
+def write_ensemble(folder: Path, names: Sequence[str] = ("iter_000.pth.tar", "iter_100.pth.tar")) -> Path:
     """The zip of the CheXpert ensemble: networks of three kinds, each with its own tasks."""
     kinds = (("uncertainty_ones", 1), ("uncertainty_3-class", 3), ("uncertainty_self-train", 1))
     with zipfile.ZipFile(folder / "ensemble.zip", "w") as packed:
         for seed, (kind, classes) in enumerate(kinds):
-            for member in range(members):
-                packed.writestr(f"saved/DenseNet121_320_1e-04_{kind}_top10/iter_{member}00.pth.tar", _member(10 * seed + member, classes))
+            for member, name in enumerate(names):
+                packed.writestr(f"saved/DenseNet121_320_1e-04_{kind}_top10/{name}", _member(10 * seed + member, classes))
     return folder / "ensemble.zip"
 
 
