@@ -6,7 +6,7 @@ import json
 import tomllib
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 from rich.console import Console
@@ -80,7 +80,10 @@ def check(
 def facts(name: str) -> dict[str, Any]:
     """What is told of one model: card, options, findings, packages that are missing here."""
     model = next(model for one, model in ZOO if one == name)
-    options = {key: field.description for key, field in model.Options.model_fields.items()}
+    options = {
+        key: {"default": field.default, "choices": _choices(field.annotation), "description": field.description}
+        for key, field in model.Options.model_fields.items()
+    }
     return {
         "name": name,
         "summary": ZOO.describe(name),
@@ -131,9 +134,15 @@ def _card(one: dict[str, Any]) -> None:
     console.print(f"  findings: {_plain(', '.join(one['findings'])) or 'as its file says'}", soft_wrap=True)
     for quirk in one["quirks"]:
         console.print(f"  note: {_plain(quirk)}", soft_wrap=True)
-    for option, description in one["options"].items():
-        console.print(f"  --set {option}=…  {_plain(description)}", soft_wrap=True)
+    for option, told in one["options"].items():
+        default = json.dumps(told["default"], default=str)
+        choices = f" one of {', '.join(told['choices'])};" if told["choices"] else ""
+        console.print(f"  --set {option}={_plain(default)}{_plain(choices)}  {_plain(told['description'])}", soft_wrap=True)
     console.print(f"  missing here: {_missing(one)}")
+
+
+def _choices(annotation: Any) -> list[str]:
+    return [str(one) for one in get_args(annotation)] if get_origin(annotation) is Literal else []
 
 
 def _missing(one: dict[str, Any]) -> str:
