@@ -1,7 +1,6 @@
 """Our networks and preprocessing equal the upstream packages' own on the same random weights. The packages are optional.
 
-pip install --group upstream
-pip install --no-deps libauc==2.0.1
+pip install --no-deps -r tests/models/zoo/upstream.txt
 """
 
 from __future__ import annotations
@@ -38,7 +37,9 @@ def load(name: str, path: Path, **options: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def xrv() -> ModuleType:
-    return pytest.importorskip("torchxrayvision", reason="the package torchxrayvision is not here: pip install --group upstream")
+    return pytest.importorskip(
+        "torchxrayvision", reason="the package torchxrayvision is not here: pip install --no-deps -r tests/models/zoo/upstream.txt"
+    )
 
 
 def upstreams_film(xrv: ModuleType, pixels: np.ndarray) -> torch.Tensor:
@@ -160,7 +161,7 @@ def libauc_module(name: str) -> ModuleType:
     """One file of libauc: the package itself imports graph networks that nothing here needs."""
     found = importlib.util.find_spec("libauc")
     if found is None or not found.submodule_search_locations:
-        pytest.skip("the package libauc is not here: pip install --no-deps libauc==2.0.1")
+        pytest.skip("the package libauc is not here: pip install --no-deps -r tests/models/zoo/upstream.txt")
     spec = importlib.util.spec_from_file_location(f"_libauc_{name}", Path(found.submodule_search_locations[0]) / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
