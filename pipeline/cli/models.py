@@ -43,7 +43,7 @@ def models(
     else:
         grid = Grid()
         for head in ("name", "licence", "input", "findings", "missing here"):
-            grid.add_column(head, no_wrap=head == "name")
+            grid.add_column(head, no_wrap=head == "name", overflow="fold")
         for one in map(facts, names):
             count = str(len(one["findings"])) if one["findings"] else "its own"
             grid.add_row(*(_plain(cell) for cell in (one["name"], one["licence"], one["input"], count, _missing(one))))
