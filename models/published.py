@@ -15,7 +15,7 @@ import torch
 from pydantic import ValidationError
 
 from models import devices
-from pipeline.base.errors import InputError, SettingsError
+from pipeline.base.errors import InputError, PluginError, SettingsError
 from pipeline.base.images import Film
 from pipeline.base.interfaces import ZOO, ModelOptions, Scorer
 from pipeline.base.provenance import path_sha256
@@ -49,6 +49,8 @@ def options_of(name: str, given: Mapping[str, Any]) -> ModelOptions:
         PluginError: no such model, or it lacks a package.
         SettingsError: an unknown option or a bad value.
     """
+    if name not in ZOO.names():
+        raise PluginError(f"no published model is called {name!r}", f"choose one of: {', '.join(ZOO.names())}")
     declared = ZOO.get(name).Options
     try:
         return declared(**given)

@@ -35,15 +35,15 @@ class CheXNet:
 
     card = ModelCard(
         title="CheXNet",
-        licence="arnoweng/CheXNet: none given; jrzech/reproduce-chexnet: MIT",
+        licence="arnoweng/CheXNet: none given; jrzech/reproduce-chexnet: BSD-3-Clause",
         citation="Rajpurkar et al. 2017, CheXNet: radiologist-level pneumonia detection on chest X-rays with deep learning "
         "(arXiv:1711.05225); Zech 2018, reproduce-chexnet",
         weights="model.pth.tar of github.com/arnoweng/CheXNet, pretrained/checkpoint of github.com/jrzech/reproduce-chexnet (a whole "
         "pickled network: unsafe_pickle=true), or a state_dict with torchvision's names and 14 outputs",
         input="224 px, three equal planes, ImageNet's mean and deviation; ten crops or the middle",
-        trained_on="ChestX-ray14; the test films differ between the two rebuilds",
+        trained_on="ChestX-ray14; each rebuild has train and test films of its own",
         quirks=(
-            "neither rebuild is the authors' network, nor was it tested on their split",
+            "neither rebuild is the authors' network, and arnoweng drew its own random split",
             "arnoweng's ten crops mirror half of the views: the heart is then on the right",
             "trained on text-mined labels: Pneumonia and Infiltration mean what ChestX-ray14 calls so",
         ),

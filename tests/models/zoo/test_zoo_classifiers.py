@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torchvision
 from PIL import Image
 from torch import nn
 from torchvision import transforms
@@ -24,7 +25,6 @@ from pipeline.base.errors import InputError
 from pipeline.base.interfaces import ZOO
 
 CPU = torch.device("cpu")
-NIH = ["Atelectasis", "Cardiomegaly", "Effusion", "Infiltration", "Mass", "Nodule", "Pneumonia", "Pneumothorax"]
 
 
 def film(shape: tuple[int, int] = (300, 260), seed: int = 0) -> np.ndarray:
@@ -73,6 +73,17 @@ def test_a_resnet_of_one_plane_or_three(tmp_path: Path, planes: int) -> None:
     assert prepared.shape == (planes, 64, 64)
     with torch.inference_mode():
         torch.testing.assert_close(scorer.score(prepared[None]), network(prepared[None]).sigmoid())
+
+
+@pytest.mark.parametrize(("name", "build"), [("densenet121", torchvision.models.densenet121), ("resnet50", torchvision.models.resnet50)])
+def test_the_published_size_is_loaded_by_the_same_code(tmp_path: Path, name: str, build: Any) -> None:
+    torch.manual_seed(0)
+    network = build(weights=None, num_classes=14).eval()
+    torch.save(network.state_dict(), tmp_path / "net.pt")
+    scorer = load(name, tmp_path / "net.pt", output="logit", size_px=64)
+    seen = scorer.prepare(film())[None]
+    with torch.inference_mode():
+        torch.testing.assert_close(scorer.score(seen), network(seen), rtol=1e-5, atol=1e-5)
 
 
 def test_findings_follow_the_names_given_to_the_outputs(tmp_path: Path) -> None:
