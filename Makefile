@@ -12,11 +12,11 @@ PORT ?= 3000
 PATIENTS ?= 300
 
 .PHONY: help demo test ui check format lint types imports docs bench golden system
-.PHONY: new-source new-label_file new-rule new-labeler new-policy new-detector new-model new-loss new-format
+.PHONY: new-source new-label_file new-rule new-labeler new-policy new-detector new-model new-loss new-zoo new-format
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+( [a-z-]+)*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-18s %s\n", $$1, $$2}'
-	@echo "  make new-SEAM NAME=x    a working plug-in and its test; SEAM: source label_file rule labeler policy detector model loss format"
+	@echo "  make new-SEAM NAME=x    a working plug-in and its test; SEAM: source label_file rule labeler policy detector model loss zoo format"
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: make PYTHON=python3.11 ..."; exit 1; }
@@ -68,7 +68,7 @@ golden: $(STAMP)  ## rewrite tests/golden; read the diff before you commit it
 bench: $(STAMP)  ## run every benchmark; each appends to benchmarks/results
 	@for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
-new-source new-label_file new-rule new-labeler new-policy new-detector new-model new-loss new-format: new-%: $(STAMP)
+new-source new-label_file new-rule new-labeler new-policy new-detector new-model new-loss new-zoo new-format: new-%: $(STAMP)
 	@$(BIN)/python docs/extending/new.py $* "$(NAME)"
 	@$(BIN)/python -m docs.generate docs
 

@@ -18,8 +18,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 
 from pipeline.base import findings, stages, tables
-from pipeline.base.interfaces import ALL, LABELERS, RULES, SOURCES
-from pipeline.base.settings import PROFILES, Settings
+from pipeline.base.interfaces import ALL, LABELERS, RULES, SOURCES, ZOO
+from pipeline.base.settings import PROFILES, Published, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- made by make docs: begin -->", "<!-- made by make docs: end -->"
@@ -65,6 +65,11 @@ def settings_page() -> str:
         if isinstance(value, BaseModel):
             lines += [f"## {key}", "", (type(value).__doc__ or "").strip(), ""]
             lines += [*_grid(("setting", "default", "what it does"), _setting_rows(key, value)), ""]
+    rows = [
+        (f"`models.NAME.{key}`", "required" if field.is_required() else f"`{_short(field.default)}`", field.description or "")
+        for key, field in Published.model_fields.items()
+    ]
+    lines += ["## models", "", (Published.__doc__ or "").strip(), "", *_grid(("setting", "default", "what it does"), rows), ""]
     lines += ["## profile", ""]
     lines += [f"- `{name}`: {_profile(change)}" for name, change in PROFILES.items()]
     lines += ["", "`seed` (default 0) seeds training, resampling and detectors."]
@@ -97,6 +102,48 @@ def sources_page() -> str:
         facts = (("Title", card.title), ("Licence", card.licence), ("Layout", card.layout), ("Cite", card.citation))
         lines += [f"- {word}: {text}" for word, text in facts if text]
         lines += ["- Known defects:", *(f"  - {defect}" for defect in card.known_defects)] if card.known_defects else []
+        lines += [""]
+    return _page(lines)
+
+
+def models_page() -> str:
+    """docs/models.md."""
+    lines = ["# Published models", _note("the card in the model's file"), ""]
+    lines += [
+        "No weights come with this package and none are downloaded: bring the files a card names, and give their path.",
+        "",
+        "```sh",
+        "cxr models                                                          # licence, input, findings, what is missing here",
+        "cxr models check torchxrayvision --checkpoint WEIGHTS.pt            # does it fit, does it score",
+        "cxr predict --model torchxrayvision --checkpoint WEIGHTS.pt --data FOLDER -o scores.csv",
+        "cxr audit labels.csv scores.csv -o issues.csv                       # as a second opinion on labels",
+        "```",
+        "",
+        "In a dataset, `models.NAME.checkpoint` in `HOME/settings.toml` asks the model in [predict](stages/predict.md) (table",
+        "`published_scores`) and lets [rank](stages/rank.md) hear it beside the out-of-fold opinions. Of a film that a model was trained",
+        "on its opinion is no second one: each card says what it was trained on.",
+        "",
+        "Checkpoints are read as tensors alone. A whole pickled network, and a snapshot with a program of its own, need an option that",
+        "says so. Preprocessing, prompts and quirks are upstream's; where upstream is wrong, an option gives the corrected variant. Scores",
+        "of different kinds (probability, logit, cosine, op_normalised, yes_no) are never compared with each other.",
+        "",
+        "Where the upstream package can be installed, tests hold ours against it on random weights (1e-5):",
+        "`pip install --no-deps -r tests/models/zoo/upstream.txt`, then `pytest tests/models/zoo`. How to add a model:",
+        "[extending](extending/zoo.md).",
+        "",
+    ]
+    for name, model in ZOO:
+        card = model.card
+        lines += [f"## {name}", "", ZOO.describe(name), ""]
+        facts = (("Licence", card.licence), ("Weights", card.weights), ("Input", card.input), ("Trained on", card.trained_on))
+        lines += [f"- {word}: {text}" for word, text in (("Title", card.title), *facts, ("Cite", card.citation)) if text]
+        lines += [f"- Findings: {', '.join(model.findings)}"] if model.findings else []
+        lines += ["- Quirks:", *(f"  - {quirk}" for quirk in card.quirks)] if card.quirks else []
+        rows = [
+            (f"`{key}`", f"`{_short(field.default)}`", _choices(field.annotation), field.description or "")
+            for key, field in model.Options.model_fields.items()
+        ]
+        lines += ["", *_grid(("option", "default", "choices", "what it does"), rows)] if rows else []
         lines += [""]
     return _page(lines)
 
@@ -237,6 +284,7 @@ FILES: dict[str, dict[str, Callable[[], str]]] = {
         "docs/sources.md": sources_page,
         "docs/findings.md": findings_page,
         "docs/labelers.md": labelers_page,
+        "docs/models.md": models_page,
         "docs/cli.md": cli_page,
         "docs/img/path.svg": path_picture,
         **{f"docs/stages/{name}.md": partial(stage_page, name) for name in stages.NAMES},

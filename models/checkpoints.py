@@ -86,7 +86,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise InputError(
             f"{path.name} is not a state_dict: a mapping from names to tensors", "save it with torch.save(model.state_dict(), path)"
         )
-    return {_plain(str(key)): value for key, value in loaded.items()}
+    return {plain_name(str(key)): value for key, value in loaded.items()}
 
 
 def from_dinov2(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -141,7 +141,8 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise InputError(f"{path.name} is not a safetensors file", "check that it was copied whole") from error
 
 
-def _plain(key: str) -> str:
+def plain_name(key: str) -> str:
+    """A tensor's name without wrappers such as "module.", DenseNet's of 2017 as today's."""
     while (shorter := _PREFIXES.sub("", key)) != key:
         key = shorter
     return _OLD_DENSENET.sub(r"\1\2", key)

@@ -14,6 +14,8 @@ hypothesis.settings.load_profile("house")
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(Path(__file__).parent))
+# Twins of published models, `twins.NAME`.
+sys.path.insert(0, str(Path(__file__).parent / "models" / "zoo"))
 
 
 @pytest.fixture(scope="session")

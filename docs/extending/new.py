@@ -18,12 +18,17 @@ SEAMS = {
     "detector": ("pipeline/rank/detectors", "tests/rank"),
     "model": ("models/architectures", "tests/models"),
     "loss": ("models/losses", "tests/models"),
+    "zoo": ("models/zoo", "tests/models/zoo"),
     "format": ("pipeline/write/formats", "tests/write"),
 }
 
 
+# Further files of a seam: folder, name, template.
+MORE = {"zoo": (("tests/models/zoo/twins", "{name}.py", "zoo.twin.py.txt"),)}
+
+
 def write(seam: str, name: str) -> list[Path]:
-    """Write the plug-in and its test.
+    """Write the plug-in, its test, and what else its seam asks for.
 
     Args:
         seam: a key of SEAMS.
@@ -38,6 +43,7 @@ def write(seam: str, name: str) -> list[Path]:
         raise SystemExit(f"a {seam} is named like a module, lower_snake_case, not {name!r}: make new-{seam} NAME=my_{seam}")
     plugin, test = (ROOT / folder for folder in SEAMS[seam])
     files = {plugin / f"{name}.py": f"{seam}.py.txt", test / f"test_{seam}_{name}.py": f"{seam}.test.py.txt"}
+    files |= {ROOT / folder / called.format(name=name): template for folder, called, template in MORE.get(seam, ())}
     if taken := [path for path in (*files, plugin / name) if path.exists()]:
         raise SystemExit(f"{taken[0].relative_to(ROOT)} exists already: choose another NAME")
     for path, template in files.items():

@@ -27,6 +27,24 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def path_sha256(path: Path) -> str:
+    """SHA-256, hexadecimal, of a file, or of the names and the files of a folder; hidden files are left out."""
+    if path.is_file():
+        return file_sha256(path)
+    return digest([(name, file_sha256(file)) for name, file in _files(path)])
+
+
+def path_stamp(path: Path) -> list[tuple[str, int, int]]:
+    """Names, sizes and times of a file or of a folder's files: they change when the content does, and cost no reading."""
+    found = [("", path)] if path.is_file() else _files(path)
+    return [(name, file.stat().st_size, file.stat().st_mtime_ns) for name, file in found]
+
+
+def _files(folder: Path) -> list[tuple[str, Path]]:
+    named = [(path.relative_to(folder), path) for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [(name.as_posix(), path) for name, path in named if not any(part.startswith(".") for part in name.parts)]
+
+
 @cache
 def code_digest() -> str:
     """Digest of every source and data file of the product code but `assets/`."""

@@ -199,6 +199,17 @@ class Validate(_Section):
     epochs: int = Field(default=8, ge=1)
 
 
+class Published(_Section):
+    """A published model whose opinion of every kept film is asked in `predict` and heard in `rank`; `cxr models` lists them."""
+
+    checkpoint: Path = Field(description="file or folder of its weights, as `cxr models` says")
+    options: dict[str, Any] = Field(
+        default={}, description="its options, as models.torchxrayvision.options.output; docs/models.md lists them"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where it runs; auto is a GPU where there is one")
+    batch_size: int = Field(default=16, ge=1, description="films at a time")
+
+
 class Settings(_Section):
     """All settings of a run. The same input and settings give byte-identical tables on one machine and library set."""
 
@@ -211,6 +222,7 @@ class Settings(_Section):
     label: Label = Label()
     predict: Predict = Predict()
     train: Train = Train()
+    models: dict[str, Published] = {}
     rank: Rank = Rank()
     review: Review = Review()
     split: Split = Split()

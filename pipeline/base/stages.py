@@ -55,11 +55,11 @@ STAGES: tuple[Stage, ...] = (
         ("label",),
         private=("verdicts/*.parquet",),
     ),
-    Stage("predict", "patient-grouped out-of-fold predictions", ("images", "groups", "labels"), ("predict", "train", "seed")),
+    Stage("predict", "patient-grouped out-of-fold predictions", ("images", "groups", "labels"), ("predict", "train", "models", "seed")),
     Stage(
         "rank",
         "which given labels are probably wrong",
-        ("groups", "instances", "labels", "annotations", "mentions", "pred_probs", "embeddings", "training_dynamics"),
+        ("groups", "instances", "labels", "annotations", "mentions", "pred_probs", "published_scores", "embeddings", "training_dynamics"),
         ("rank", "label", "seed"),
     ),
     Stage("review", "human decisions", ("label_issues", "labels"), (), private=("verdicts/*.parquet",)),
@@ -138,6 +138,10 @@ def _fingerprint(stage: Stage, home: Home, settings: Settings) -> str:
         {
             "settings": {key: chosen[key] for key in stage.settings if key in chosen},
             "inputs": {table: home.table_digest(table) for table in stage.reads},
+            # Their paths stay when what lies there changes.
+            "checkpoints": [provenance.path_stamp(one.checkpoint) for one in settings.models.values()]
+            if "models" in stage.settings
+            else [],
             "private": [(path.name, provenance.file_sha256(path)) for path in private],
             "code": provenance.code_digest(),
             "versions": provenance.versions(),

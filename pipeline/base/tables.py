@@ -17,6 +17,7 @@ STRING, INT, FLOAT, BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 STATE_VALUES = tuple(str(state) for state in STATES)
 ACTIONS = ("exclude", "duplicate", "skip", "flag")
 SPLITS = ("train", "validate", "test")
+SCORE_KINDS = ("probability", "logit", "cosine", "op_normalised", "yes_no")
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,6 +460,21 @@ TABLES: tuple[Table, ...] = (
             _c("fold", pa.int16(), "Fold the film was held out in."),
             _c("logit", FLOAT, "Output of the network."),
             _c("pred_prob", FLOAT, "Calibrated probability that the finding is present."),
+        ),
+        (("image_id", "groups.image_id"),),
+    ),
+    Table(
+        "published_scores",
+        "predict",
+        "What published models say of each film (settings.models); a film that a model was trained on may be among them.",
+        ("image_id", "finding", "model"),
+        (
+            _IMAGE,
+            _FINDING,
+            _c("model", STRING, "Registered published model."),
+            _c("score", FLOAT, "Its score, on its own scale."),
+            _c("score_kind", STRING, "What the score is; scores of different kinds are never compared.", values=SCORE_KINDS),
+            _c("checkpoint_sha256", STRING, "SHA-256 of its weights."),
         ),
         (("image_id", "groups.image_id"),),
     ),

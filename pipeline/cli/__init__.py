@@ -17,7 +17,7 @@ from pipeline.base import stages
 from pipeline.base.errors import CxrError, InputError
 from pipeline.base.settings import Profile
 from pipeline.base.storage import Home
-from pipeline.cli import audit, compare, deid, label, leaderboard, policies, receive, score, train
+from pipeline.cli import audit, compare, deid, label, leaderboard, models, policies, predict, receive, score, train
 
 
 class TwoWords(TyperGroup):
@@ -212,6 +212,9 @@ app.command("score")(score.score)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("leaderboard submit")(leaderboard.submit)
 app.command("leaderboard verify")(leaderboard.verify)
+app.command("models")(models.models)
+app.command("models check")(models.check)
+app.command("predict")(predict.predict)
 
 
 @app.command()

@@ -20,7 +20,7 @@ from pipeline.decode.field import Field, exposed_field
 from pipeline.decode.greyscale import GreyScale, grey_scale
 from pipeline.decode.stored import FilmError, Source, Stored, read_source
 
-__all__ = ["DECODER_VERSION", "Decoded", "FilmError", "decode_film", "difference_hash"]
+__all__ = ["DECODER_VERSION", "Decoded", "FilmError", "decode_film", "difference_hash", "read_film"]
 DECODER_VERSION = "4"
 THUMBNAIL_PX = 32
 _SAMPLE_STRIDE = 4
@@ -83,6 +83,29 @@ def decode_film(path: Path, settings: Decode, in_full: bool = False) -> Decoded:
         raise FilmError("too_large") from error
     except cv2.error as error:  # a film of a shape that OpenCV does not take, or no memory for it
         raise FilmError("too_large" if error.code == cv2.Error.StsNoMem else "undecodable_pixels") from error
+
+
+def read_film(path: Path, settings: Decode) -> Film:
+    """The film of one file at its full size in 8 bits, as it is shown to a model at once: nothing is stored, and letters stay.
+
+    Args:
+        path: DICOM, PNG or JPEG.
+        settings: grey scale, and the largest film. A picture's grey values are its own.
+
+    Raises:
+        FilmError: as `decode_film`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            source = read_source(path, settings.max_megapixels)
+            return eight_bits(grey_scale(source.header, source.stored, settings.intensity, settings.window).apply(source.stored))
+    except FilmError:
+        raise
+    except MemoryError as error:
+        raise FilmError("too_large") from error
+    except Exception as error:  # untrusted bytes can make a parser fail in any way
+        raise FilmError("undecodable_pixels") from error
 
 
 def _film(source: Source, scale: GreyScale, settings: Decode) -> Decoded:

@@ -60,11 +60,14 @@ def fused(home: Home, labels: pd.DataFrame, *, implications: bool) -> tuple[pd.D
     A cell's own verdict is not in it, what verdicts on other cells teach is.
 
     Args:
-        home: with `pred_probs`.
+        home: with `pred_probs`, and `published_scores` where published models were asked.
         labels: table `labels`.
         implications: whether what findings imply of each other holds.
     """
     opinions = home.read("pred_probs", [*cells.KEY, "model", "pred_prob"]).to_pandas()
+    # An audit's models have all come to pred_probs.
+    if home.exists("published_scores"):
+        opinions = pd.concat([opinions, cells.published(home.read("published_scores", cells.PUBLISHED).to_pandas())], ignore_index=True)
     known = cells.with_model(cells.sided(labels), opinions)
     p_positive = pd.Series(np.nan, known.index)
     unskilled = []

@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 
 from pipeline.base.labels import LabelState
+from pipeline.base.ranks import by_rank
 from pipeline.rank import fusion
 
 _AGAINST = {0: LabelState.POSITIVE, 1: LabelState.NEGATIVE}
 KEY = ["image_id", "finding"]
+PUBLISHED = [*KEY, "model", "score", "score_kind"]
 
 
 def sided(labels: pd.DataFrame) -> pd.DataFrame:
@@ -46,6 +48,19 @@ def with_model(cells: pd.DataFrame, pred_probs: pd.DataFrame) -> pd.DataFrame:
     scores = [pd.Series(fusion.score(part.to_numpy(np.float64)), part.index) for _, part in wide.groupby(level="finding", observed=True)]
     opinions = pd.DataFrame({"pred_prob": wide.mean(axis=1), "model_score": pd.concat(scores)})
     return cells.merge(opinions.reset_index(), on=KEY, how="left", validate="one_to_one")
+
+
+def published(scores: pd.DataFrame) -> pd.DataFrame:
+    """Opinions of published models as further rows of `pred_probs`: scores that are no probabilities become ranks, as in an audit.
+
+    Args:
+        scores: columns PUBLISHED.
+
+    Returns:
+        image_id, finding, model, pred_prob.
+    """
+    ranked = scores.groupby(["model", "finding"], observed=True)["score"].transform(by_rank) if len(scores) else scores["score"]
+    return scores[[*KEY, "model"]].assign(pred_prob=scores["score"].where(scores["score_kind"] == "probability", ranked))
 
 
 def with_opposition(cells: pd.DataFrame, annotations: pd.DataFrame) -> pd.DataFrame:
