@@ -50,8 +50,7 @@ def run(home: Home, settings: Settings) -> tuple[dict[str, int], tuple[str, ...]
     if not settings.models:
         return {}, ()
     told = tuple(
-        f"{name} was trained on {ZOO.get(name).card.trained_on}: of films from there its opinion is no second one"
-        for name in settings.models
+        f"{name} gives no second opinion on films it was trained on: {ZOO.get(name).card.trained_on}" for name in sorted(settings.models)
     )
     return {"published_models": len(settings.models), "published_parts_resumed": n_resumed}, told
 

@@ -93,7 +93,7 @@ def test_the_path_asks_the_model_and_rank_hears_it(home: Home, weights: dict[str
     asked = chosen({"torchxrayvision": weights["torchxrayvision"]}, "predict.min_positives=1000")
     done = stages.execute("predict", home, asked)
     assert done.result.counts["published_models"] == 1
-    assert any("torchxrayvision was trained on" in note for note in done.result.warnings)
+    assert any("torchxrayvision gives no second opinion" in note for note in done.result.warnings)
     assert stages.execute("predict", home, asked).skipped
     ranked = stages.execute("rank", home, asked)
     issues = home.read("label_issues", ["finding", "pred_prob"]).to_pandas()
