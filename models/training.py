@@ -281,7 +281,7 @@ def _run(
             _note(fabric, course, mine, logits, prior, progress)
         if is_last:
             course.epoch += 1
-            is_over = recipe.patience > 0 and held_out is not None and _has_waited(course, held_out, recipe)
+            is_over = recipe.patience > 0 and held_out is not None and _has_waited(fabric, course, held_out, recipe)
             if keep is not None and fabric.is_global_zero and course.epoch < recipe.epochs:
                 resume.keep(keep.path, keep.fingerprint, course)
             if is_over:
@@ -341,7 +341,7 @@ def _note(fabric: Fabric, course: Course, rows: Tensor, logits: Tensor, prior: T
     course.recorder.note(course.epoch, rows, log_odds, prior)
 
 
-def _has_waited(course: Course, held_out: Material, recipe: Recipe) -> bool:
+def _has_waited(fabric: Fabric, course: Course, held_out: Material, recipe: Recipe) -> bool:
     """Keep the weights where the held-out loss is the least so far; whether `patience` epochs went by without that."""
     judged = course.task.network if course.average is None else course.average.module
     assert isinstance(judged, FilmNetwork)
@@ -349,6 +349,8 @@ def _has_waited(course: Course, held_out: Material, recipe: Recipe) -> bool:
     added = course.task.added((course.epoch - 1) / recipe.epochs).double().cpu()
     targets = torch.as_tensor(held_out.targets)
     loss = float(masked_bce(torch.as_tensor(logits) - added, targets).sum() / torch.isfinite(targets).sum())
+    # All processes stop together, though their batch statistics differ.
+    loss = fabric.broadcast(loss)
     if loss < course.best_loss:
         course.best_loss, course.waited = loss, 0
         course.best = copy.deepcopy({key: value.detach() for key, value in judged.state_dict().items()})

@@ -143,8 +143,8 @@ def test_training_stops_where_films_held_out_get_worse_and_keeps_the_best(materi
     seen: list[int] = []
     original = training._has_waited
 
-    def watch(course: training.Course, held_out: Material, recipe: Recipe) -> bool:
-        found = original(course, held_out, recipe)
+    def watch(fabric: object, course: training.Course, held_out: Material, recipe: Recipe) -> bool:
+        found = original(fabric, course, held_out, recipe)  # type: ignore[arg-type]
         seen.append(course.epoch)
         if course.epoch == 1:
             first.load_state_dict(course.best)
