@@ -103,7 +103,7 @@ def read_published(found: Scan) -> Published:
         InputError: a file of a known layout holds what the layout does not know; the line is named.
     """
     films, cells, files = Films(found), _Cells(), set[str]()
-    official = {instance.image_id: instance.split for instance in found.instances() if instance.split}
+    official = {instance.image_id: instance.split for instance in found.instances("f.fact IS NOT NULL") if instance.split}
     unknown: dict[str, Counter[str]] = defaultdict(Counter)
     for entry in found.ledger.entries("f.kind IN ('csv', 'other') AND f.error IS NULL", "f.path"):
         if not _may_hold_labels(entry):
