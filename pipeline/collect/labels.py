@@ -122,7 +122,8 @@ def read_published(found: Scan) -> Published:
             unknown[recognised.name].update(recognised.table.unknown)
     positions, clashing = cells.settled()
     warnings = (*films.warnings(), *_clashes(clashing), *(_unknown(name, names) for name, names in unknown.items() if names))
-    return Published(cells.table(positions, films.image_ids), frozenset(files), official, warnings)
+    image_ids = films.image_ids if positions.size else []
+    return Published(cells.table(positions, image_ids), frozenset(files), official, warnings)
 
 
 def _may_hold_labels(entry: Entry) -> bool:
