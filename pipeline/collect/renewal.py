@@ -16,15 +16,21 @@ import pyarrow.parquet as pq
 
 # Rows in memory at a time, and in a row group of the file.
 PIECE = 65_536
+# Rows that are Python objects at a time; they take many times the room of columns.
+_OBJECTS = 4_096
 
 Row = dict[str, object]
 
 
 def made(rows: Iterable[Row], schema: pa.Schema) -> Iterator[pa.Table]:
     """Rows as tables of PIECE rows; absent keys are null."""
+    yield from _even(_few(rows, schema))
+
+
+def _few(rows: Iterable[Row], schema: pa.Schema) -> Iterator[pa.Table]:
     rows = iter(rows)
-    while piece := list(islice(rows, PIECE)):
-        yield pa.Table.from_pylist(piece, schema=schema)
+    while few := list(islice(rows, _OBJECTS)):
+        yield pa.Table.from_pylist(few, schema=schema)
 
 
 def renewed(path: Path, schema: pa.Schema, touched: Sequence[str], rows: Iterable[Row]) -> Iterator[pa.Table]:
