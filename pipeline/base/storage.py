@@ -148,7 +148,8 @@ class Home:
             try:
                 with pq.ParquetWriter(temporary, spec.schema, compression="zstd", compression_level=3) as writer:
                     for batch in batches:
-                        table = tables.conform(name, batch)
+                        # One chunk a column: pages are cut where chunks end, and bytes shall tell nothing of how rows came.
+                        table = tables.conform(name, batch).combine_chunks()
                         if not table.num_rows:
                             continue
                         first, end = (tuple(table.column(column)[at].as_py() for column in spec.key) for at in (0, -1))
@@ -313,7 +314,7 @@ def copy_batches(batches: Iterable[pa.Table], schema: pa.Schema, path: Path) -> 
         try:
             with pq.ParquetWriter(temporary, schema, compression="zstd", compression_level=3) as writer:
                 for batch in batches:
-                    writer.write_table(batch)
+                    writer.write_table(batch.combine_chunks())
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

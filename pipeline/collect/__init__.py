@@ -5,29 +5,28 @@ Original identifiers live in memory here and in HOME/private; every other module
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.base import tables
+from pipeline.base import provenance, tables
 from pipeline.base.errors import ExportError
-from pipeline.base.interfaces import SOURCES, StageResult
+from pipeline.base.interfaces import LABEL_FILES, SOURCES, StageResult
 from pipeline.base.locations import is_there, is_url, settled
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home, atomic_bytes, copy_batches, copy_parquet
 from pipeline.collect import labels, profile, reports
+from pipeline.collect.ledger import TOUCHED
+from pipeline.collect.renewal import PIECE, Row, made, renewed
 from pipeline.collect.scan import Instance, Scan, scan
 
 __all__ = ["run"]
 
 # Sources that read a URL; tests/collect/test_collect_places.py runs them against servers.
 REMOTE = ("object_store", "dicomweb")
-# Rows in memory at a time.
-_BATCH = 65_536
 
 
 def run(home: Home, settings: Settings, export: str | Path | None) -> StageResult:
@@ -52,15 +51,63 @@ def run(home: Home, settings: Settings, export: str | Path | None) -> StageResul
                 f"no readable DICOM file or film among {n_files} files in {export}",
                 f"give a folder with DICOM files (.dcm), or name the source: --set collect.source=NAME, of {', '.join(SOURCES.names())}",
             )
-        reports.read_reports(found)
-        published = labels.read_published(found)
-        _write(home, "files", found.file_rows(set(published.files)))
-        _write(home, "instances", found.instance_rows())
-        _write(home, "reports", found.ledger.report_rows())
-        home.write("published_labels", published.table)
-        home.write("deidentification", rows_to_table("deidentification", profile.rows()))
-        _keep_private(home, export, found, published.official)
-    return StageResult(_counts(home) | {"published_labels": published.table.num_rows}, published.warnings)
+        warnings = _bring_up_to_date(home, export, found)
+    return StageResult(_counts(home), warnings)
+
+
+def _bring_up_to_date(home: Home, export: str, found: Scan) -> tuple[str, ...]:
+    """Make the tables of the ledger, or mend the rows that changed where the tables are those that were made of it last."""
+    ledger = found.ledger
+    before, basis = ledger.written(), _basis(found)
+    is_same = before is not None and before["basis"] == basis and before["digests"] == _digests(home)
+    if before and is_same and not ledger.touched():
+        return tuple(before["warnings"])
+    reports.read_reports(found)
+    published = labels.read_published(found)
+    for file_id in published.files ^ set(before["labels"] if before else ()):
+        ledger.touch(file_id)
+    touched = ledger.touched()
+    # Whatever is new waits in memory, so that much that is new is rather made as at first.
+    renew = touched if is_same and len(touched) <= max(PIECE, ledger.n_files() // 10) else None
+    _write_rows(home, found, published.files, renew)
+    home.write("published_labels", published.table)
+    home.write("deidentification", pa.Table.from_pylist(profile.rows(), schema=tables.BY_NAME["deidentification"].types))
+    _keep_official(home, published.official)
+    atomic_bytes(home.private / "export", export.encode())
+    ledger.set_written({"basis": basis, "digests": _digests(home), "labels": sorted(published.files), "warnings": list(published.warnings)})
+    return published.warnings
+
+
+def _basis(found: Scan) -> str:
+    """Of all that shapes a row besides the ledger."""
+    shaping = (found.export, LABEL_FILES.names(), found.settings.collect.date_shift_days, found.settings.decode.shards)
+    return provenance.digest([provenance.code_digest(), provenance.versions(), *shaping])
+
+
+def _digests(home: Home) -> dict[str, str | None]:
+    """Of every file that this stage leaves."""
+    private = (home.private / f"{name}.parquet" for name in (*_PRIVATE, "official_splits"))
+    files = [*(home.path(table.name) for table in tables.PUBLISHED if table.stage == "collect"), *private]
+    return {path.name: provenance.file_sha256(path) if path.exists() else None for path in files}
+
+
+def _write_rows(home: Home, found: Scan, label_files: Collection[str], touched: Sequence[str] | None) -> None:
+    """Tables of one row a file or report: the rows of `touched` alone are made anew, or all."""
+    where = "TRUE" if touched is None else TOUCHED
+
+    def pieces(path: Path, schema: pa.Schema, rows: Iterable[Row]) -> Iterator[pa.Table]:
+        return made(rows, schema) if touched is None else renewed(path, schema, touched, rows)
+
+    of_reports = "TRUE" if touched is None else "report_id IN (SELECT name FROM touched)"
+    for name, rows in (
+        ("files", found.file_rows(label_files, where)),
+        ("instances", found.instance_rows(where)),
+        ("reports", found.ledger.report_rows(of_reports)),
+    ):
+        home.write_batches(name, pieces(home.path(name), tables.BY_NAME[name].types, rows))
+    for name, (schema, rows) in _private_rows(found, where).items():
+        path = home.private / f"{name}.parquet"
+        copy_batches(pieces(path, schema, rows), schema, path)
 
 
 def _counts(home: Home) -> dict[str, int | float | str]:
@@ -74,46 +121,33 @@ def _counts(home: Home) -> dict[str, int | float | str]:
         "patients": pc.count_distinct(films["patient_id"]).as_py(),
         "reports": len(redactions),
         "redactions": pc.sum(redactions).as_py() or 0,
+        "published_labels": pq.read_metadata(home.path("published_labels")).num_rows,
     }
-
-
-def rows_to_table(name: str, rows: list[dict[str, object]]) -> pa.Table:
-    """Rows as a table of the declared types; absent keys are null."""
-    return pa.Table.from_pylist(rows, schema=tables.BY_NAME[name].types)
-
-
-def _write(home: Home, name: str, rows: Iterable[dict[str, object]]) -> None:
-    home.write_batches(name, (rows_to_table(name, batch) for batch in _batches(rows)))
-
-
-def _batches(rows: Iterable[dict[str, object]]) -> Iterator[list[dict[str, object]]]:
-    rows = iter(rows)
-    while batch := list(islice(rows, _BATCH)):
-        yield batch
 
 
 _PATHS = pa.schema([("file_id", pa.string()), ("path", pa.string())])
 _IDENTITIES = pa.schema(
     [(name, pa.string()) for name in ("file_id", "image_id", "sop_instance_uid", "study_instance_uid", "patient_id", "accession_number")]
 )
+_PRIVATE = ("paths", "identities")
 
 
-def _keep_private(home: Home, export: str, found: Scan, official: dict[str, str]) -> None:
-    atomic_bytes(home.private / "export", export.encode())
-    paths: Iterator[dict[str, object]] = ({"file_id": entry.file_id, "path": entry.found.relative} for entry in found.ledger.entries())
-    identities = (_identity(instance) for instance in found.instances())
-    for name, schema, rows in (("paths", _PATHS, paths), ("identities", _IDENTITIES, identities)):
-        copy_batches((pa.Table.from_pylist(batch, schema=schema) for batch in _batches(rows)), schema, home.private / f"{name}.parquet")
+def _private_rows(found: Scan, where: str) -> dict[str, tuple[pa.Schema, Iterator[Row]]]:
+    """The map from pseudonyms back to the export."""
+    paths: Iterator[Row] = ({"file_id": entry.file_id, "path": entry.found.relative} for entry in found.ledger.entries(where))
+    return {"paths": (_PATHS, paths), "identities": (_IDENTITIES, (_identity(instance) for instance in found.instances(where)))}
+
+
+def _keep_official(home: Home, official: dict[str, str]) -> None:
+    path = home.private / "official_splits.parquet"
     if official:
         split = sorted(official.items())
-        copy_parquet(
-            pa.table({"image_id": [s[0] for s in split], "split": [s[1] for s in split]}), home.private / "official_splits.parquet"
-        )
+        copy_parquet(pa.table({"image_id": [s[0] for s in split], "split": [s[1] for s in split]}), path)
     else:
-        (home.private / "official_splits.parquet").unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
 
-def _identity(instance: Instance) -> dict[str, object]:
+def _identity(instance: Instance) -> Row:
     header = instance.header
     return {
         "file_id": instance.file_id,

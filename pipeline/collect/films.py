@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 
 from pipeline.base.interfaces import TextTable
 from pipeline.collect.scan import Instance, Scan
@@ -38,21 +39,27 @@ def identifier(table: TextTable) -> tuple[str, str] | None:
 
 
 class Films:
-    """Films of a scan by every name a label file may use; an index is made when its kind is first asked for.
+    """Films of a scan by every name a label file may use; codes are positions in `image_ids`. Nothing is read before it is asked for.
 
     Attributes:
-        image_ids: the films; codes are positions here.
         strangers: items asked for that name no film.
         ambiguous: items asked for whose name fits several films.
     """
 
     def __init__(self, found: Scan) -> None:
         self._instances = found.instances
-        self.image_ids: list[str] = list(dict.fromkeys(instance.image_id for instance in found.instances()))
         self.strangers = 0
         self.ambiguous = 0
-        self._codes = {image_id: code for code, image_id in enumerate(self.image_ids)}
         self._indexes: dict[tuple[str, int], dict[str, tuple[int, ...]]] = {}
+
+    @cached_property
+    def image_ids(self) -> list[str]:
+        """Films by position."""
+        return list(dict.fromkeys(instance.image_id for instance in self._instances()))
+
+    @cached_property
+    def _codes(self) -> dict[str, int]:
+        return {image_id: code for code, image_id in enumerate(self.image_ids)}
 
     def find(self, names: Sequence[tuple[str, str]]) -> tuple[int, ...]:
         """Codes of the films under the first of these names that fits any; none for a name that fits too many."""

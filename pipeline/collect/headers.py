@@ -8,14 +8,15 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pydicom
-from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_partial
+from pydicom.tag import Tag
 
 from pipeline.collect.sources._words import age_years
 
@@ -37,6 +38,7 @@ _READ = (
     *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID", "AccessionNumber", "NumberOfFrames"),
     *("PatientSex", "PatientAge", "PatientBirthDate", "StudyDate", "SpecificCharacterSet", "InstitutionName"),
 )
+_TAGS = {keyword: Tag(keyword) for keyword in _READ}
 _PIXEL_TAGS = {0x7FE00008, 0x7FE00009, 0x7FE00010}
 _OLDEST = 90
 _LONGEST_TEXT = 64
@@ -119,12 +121,11 @@ def _parse(handle: BinaryIO, max_bytes: int) -> tuple[Dataset, bool]:
             return True
         return handle.tell() > max_bytes
 
-    tags = [tag for keyword in _READ if (tag := tag_for_keyword(keyword)) is not None]
     with quiet():
         for force in (False, True):
             handle.seek(0)
             try:
-                return read_partial(handle, stop_when=stop, force=force, specific_tags=tags), bool(reached)
+                return read_partial(handle, stop_when=stop, force=force, specific_tags=list(_TAGS.values())), bool(reached)
             except InvalidDicomError:
                 continue
             # A file from outside can make the parser fail in any way; all of them mean the same for the run.
@@ -158,13 +159,16 @@ def _published(dataset: Dataset, study_date: date | None, birth_date: date | Non
     }
 
 
+@cache
 def _snake(keyword: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", keyword).lower()
 
 
 def _value(dataset: Dataset, keyword: str) -> Any:
+    tag = _TAGS[keyword]
     try:
-        return dataset.get(keyword)
+        # By tag: a name is looked up in pydicom's dictionary first, for every file again.
+        return dataset[tag].value if tag in dataset else None
     except Exception:  # a damaged value is an absent one
         return None
 

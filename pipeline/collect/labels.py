@@ -103,7 +103,7 @@ def read_published(found: Scan) -> Published:
         InputError: a file of a known layout holds what the layout does not know; the line is named.
     """
     films, cells, files = Films(found), _Cells(), set[str]()
-    official = {instance.image_id: instance.split for instance in found.instances() if instance.split}
+    official = {instance.image_id: instance.split for instance in found.instances("f.fact IS NOT NULL") if instance.split}
     unknown: dict[str, Counter[str]] = defaultdict(Counter)
     for entry in found.ledger.entries("f.kind IN ('csv', 'other') AND f.error IS NULL", "f.path"):
         if not _may_hold_labels(entry):
@@ -122,7 +122,8 @@ def read_published(found: Scan) -> Published:
             unknown[recognised.name].update(recognised.table.unknown)
     positions, clashing = cells.settled()
     warnings = (*films.warnings(), *_clashes(clashing), *(_unknown(name, names) for name, names in unknown.items() if names))
-    return Published(cells.table(positions, films.image_ids), frozenset(files), official, warnings)
+    image_ids = films.image_ids if positions.size else []
+    return Published(cells.table(positions, image_ids), frozenset(files), official, warnings)
 
 
 def _may_hold_labels(entry: Entry) -> bool:

@@ -1,7 +1,8 @@
 """The ledger of an export: HOME/private/ledger.sqlite, one row a path with what was read from it.
 
-It is what makes discovery a stream (nothing here grows with the export but this file), a second run cheap (a file whose size and stamp are
-those of the ledger is not opened), and a killed run resumable (rows are committed as they come). It holds original identifiers.
+It is what makes discovery a stream (nothing here grows with the export but this file and one bit a file), a second run cheap (a file whose
+size and stamp are those of the ledger is not opened, and nothing is written of it), and a killed run resumable (rows are committed as they
+come). It remembers which rows changed since the tables were last made of it. It holds original identifiers.
 Nothing is decided here: what a file means is in `scan`.
 """
 
@@ -10,8 +11,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,20 +21,21 @@ from pipeline.base.interfaces import FilmFacts, FoundFile
 from pipeline.base.storage import disk_errors
 from pipeline.collect.headers import Header
 
+_STATE = "CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+_CLEAR = "DROP TABLE IF EXISTS files; DROP TABLE IF EXISTS reports; DROP TABLE IF EXISTS touched; DELETE FROM state;"
 _TABLES = """
-CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS files (
-    path TEXT PRIMARY KEY, folder TEXT NOT NULL, stem TEXT NOT NULL, size_bytes INTEGER NOT NULL, stamp TEXT NOT NULL,
-    n_bytes INTEGER NOT NULL, file_id TEXT NOT NULL, kind TEXT NOT NULL, digest TEXT NOT NULL, error TEXT, header TEXT,
-    fact TEXT, accession TEXT,
-    visit INTEGER NOT NULL
-) WITHOUT ROWID;
+    id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, folder TEXT NOT NULL, stem TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL, stamp TEXT NOT NULL, n_bytes INTEGER NOT NULL, file_id TEXT NOT NULL, kind TEXT NOT NULL,
+    digest TEXT NOT NULL, error TEXT, header TEXT, fact TEXT, accession TEXT
+);
 CREATE UNIQUE INDEX IF NOT EXISTS by_file_id ON files (file_id);
 CREATE INDEX IF NOT EXISTS by_accession ON files (accession) WHERE accession IS NOT NULL;
 CREATE INDEX IF NOT EXISTS texts ON files (folder, stem) WHERE kind = 'text';
 CREATE TABLE IF NOT EXISTS reports (report_id TEXT PRIMARY KEY, path TEXT NOT NULL, basis TEXT NOT NULL, row TEXT NOT NULL,
     visit INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_path ON reports (path);
+CREATE TABLE IF NOT EXISTS touched (name TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 _COLUMNS = ("path", "size_bytes", "stamp", "n_bytes", "file_id", "kind", "digest", "error", "header", "fact")
 _SELECT = f"SELECT {', '.join(f'f.{name}' for name in _COLUMNS)} FROM files f"
@@ -43,6 +45,8 @@ _COMMIT_S = 2.0
 _REPORTS = """
     f.kind = 'text' AND f.error IS NULL AND f.folder IN (
         SELECT t.folder FROM files t JOIN files i ON i.accession = t.stem WHERE t.kind = 'text' AND t.error IS NULL)"""
+
+TOUCHED = "f.file_id IN (SELECT name FROM touched)"
 
 T = TypeVar("T", Header, FilmFacts)
 
@@ -68,6 +72,15 @@ class Entry:
     fact: FilmFacts | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file that has not changed since it was read: its row, the source's word, and the source's facts as they were."""
+
+    row: int
+    kind: str
+    fact: str | None
+
+
 class Ledger:
     """One SQLite file, one writer.
 
@@ -85,12 +98,15 @@ class Ledger:
             path.touch(mode=0o600)
             self._db = sqlite3.connect(path, isolation_level=None)
             self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536;")
-            self._db.executescript(_TABLES)
+            self._db.executescript(_STATE)
             if self._state("reader") != reader:
-                self._db.executescript("BEGIN; DELETE FROM files; DELETE FROM reports; DELETE FROM state; COMMIT;")
+                self._db.executescript(f"BEGIN; {_CLEAR} COMMIT;")
                 self._set("reader", reader)
+            self._db.executescript(_TABLES)
             self._visit = int(self._state("visit") or 0) + 1
             self._set("visit", str(self._visit))
+            self._is_written = self._state("written") is not None
+        self._seen = bytearray()
         self._open, self._since = 0, 0.0
 
     def close(self) -> None:
@@ -105,22 +121,32 @@ class Ledger:
     def _set(self, name: str, value: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, value))
 
-    def known(self, found: FoundFile) -> Entry | None:
+    def unchanged(self, found: FoundFile) -> Kept | None:
         """The row of a file that has not changed since it was read; None for a new or changed one."""
-        row = self._db.execute(f"{_SELECT} WHERE f.path = ?", (found.relative,)).fetchone()
-        return _entry(row) if row and (row[1], row[2]) == (found.size_bytes, found.stamp) else None
+        row = self._db.execute(
+            "SELECT id, kind, fact FROM files WHERE path = ? AND size_bytes = ? AND stamp = ?",
+            (found.relative, found.size_bytes, found.stamp),
+        ).fetchone()
+        return Kept(*row) if row else None
 
-    def keep(self, found: FoundFile) -> None:
-        """The file is still there as it was."""
-        self._write("UPDATE files SET visit = ? WHERE path = ?", (self._visit, found.relative))
+    def entry(self, kept: Kept) -> Entry:
+        """All that was read from a file."""
+        return _entry(self._db.execute(f"{_SELECT} WHERE f.id = ?", (kept.row,)).fetchone())
+
+    def keep(self, row: int) -> None:
+        """The file of this row is still there."""
+        byte, bit = divmod(row, 8)
+        if byte >= len(self._seen):
+            self._seen.extend(bytes(byte + 1))
+        self._seen[byte] |= 1 << bit
 
     def put(self, entry: Entry, accession: str | None) -> None:
         """A new or changed file; `accession` is the accession number it is found by."""
         folder, _, name = entry.found.relative.rpartition("/")
         stem = name.rpartition(".")[0] or name
         values = (entry.found.relative, folder, stem, entry.found.size_bytes, entry.found.stamp)
-        self._write(
-            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        row = self._write(
+            "INSERT OR REPLACE INTO files VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *values,
                 entry.n_bytes,
@@ -128,17 +154,54 @@ class Ledger:
                 entry.kind,
                 entry.digest,
                 entry.error,
-                _json(entry.header),
-                _json(entry.fact),
+                as_json(entry.header),
+                as_json(entry.fact),
                 accession,
-                self._visit,
             ),
         )
+        self.keep(row)
+        self.touch(entry.file_id)
 
     def forget_gone(self) -> None:
         """Drop what this visit did not meet; only after every file was looked at."""
-        self._write("DELETE FROM files WHERE visit <> ?", (self._visit,))
+        if int.from_bytes(self._seen).bit_count() != self.n_files():
+            gone = [(row, file_id) for row, file_id in self._db.execute("SELECT id, file_id FROM files") if not self._met(row)]
+            for row, file_id in gone:
+                self._write("DELETE FROM files WHERE id = ?", (row,))
+                self.touch(file_id)
         self.commit()
+
+    def _met(self, row: int) -> bool:
+        byte, bit = divmod(row, 8)
+        return byte < len(self._seen) and bool(self._seen[byte] >> bit & 1)
+
+    # What the tables do not say yet ---------------------------------------------------------------------------------
+
+    def touch(self, name: str) -> None:
+        """A file_id or report_id whose rows differ from those of the tables; before any table was made, all do."""
+        if self._is_written:
+            self._write("INSERT OR IGNORE INTO touched VALUES (?)", (name,))
+
+    def touched(self) -> list[str]:
+        """Identifiers that were touched since `set_written`, in order."""
+        self.commit()
+        return [name for (name,) in self._db.execute("SELECT name FROM touched ORDER BY name")]
+
+    def written(self) -> dict[str, Any] | None:
+        """What `set_written` was told; None before any table was made."""
+        value = self._state("written")
+        return json.loads(value) if value else None
+
+    def set_written(self, value: dict[str, Any]) -> None:
+        """The tables say all that the ledger says."""
+        self._write("DELETE FROM touched", ())
+        self._write("INSERT OR REPLACE INTO state VALUES ('written', ?)", (json.dumps(value),))
+        self.commit()
+        self._is_written = True
+
+    def n_files(self) -> int:
+        """Rows."""
+        return int(self._db.execute("SELECT count(*) FROM files").fetchone()[0])
 
     # Reading --------------------------------------------------------------------------------------------------------
 
@@ -155,9 +218,11 @@ class Ledger:
         """DICOM files and pictures of an accession number, by path."""
         return [_entry(row) for row in self._db.execute(f"{_SELECT} WHERE f.accession = ? ORDER BY f.path", (accession,))]
 
-    def report_of(self) -> Iterator[tuple[str, str]]:
-        """file_id and report_id of every report, by file_id."""
-        yield from self._db.execute("SELECT f.file_id, r.report_id FROM reports r JOIN files f ON f.path = r.path ORDER BY f.file_id")
+    def report_of(self, where: str = "TRUE") -> Iterator[tuple[str, str]]:
+        """file_id and report_id of reports, by file_id."""
+        yield from self._db.execute(
+            f"SELECT f.file_id, r.report_id FROM reports r JOIN files f ON f.path = r.path WHERE {where} ORDER BY f.file_id"
+        )
 
     # Reports --------------------------------------------------------------------------------------------------------
 
@@ -168,20 +233,37 @@ class Ledger:
 
     def keep_report(self, report_id: str, path: str) -> None:
         """The report is still what it was."""
+        moved = self._db.execute("SELECT path <> ? FROM reports WHERE report_id = ?", (path, report_id)).fetchone()[0]
+        if moved:
+            self._touch_files("r.report_id = ?", (report_id,))
         self._write("UPDATE reports SET visit = ?, path = ? WHERE report_id = ?", (self._visit, path, report_id))
+        if moved:
+            self._touch_files("r.report_id = ?", (report_id,))
 
     def put_report(self, report_id: str, path: str, basis: str, row: dict[str, object]) -> None:
         """A new or changed report."""
+        self._touch_files("r.report_id = ?", (report_id,))
         self._write("INSERT OR REPLACE INTO reports VALUES (?, ?, ?, ?, ?)", (report_id, path, basis, json.dumps(row), self._visit))
+        self._touch_files("r.report_id = ?", (report_id,))
+        self.touch(report_id)
 
     def forget_gone_reports(self) -> None:
         """Drop reports that this visit did not meet."""
+        self._touch_files("r.visit <> ?", (self._visit,))
+        for (report_id,) in self._db.execute("SELECT report_id FROM reports WHERE visit <> ?", (self._visit,)).fetchall():
+            self.touch(report_id)
         self._write("DELETE FROM reports WHERE visit <> ?", (self._visit,))
         self.commit()
 
-    def report_rows(self) -> Iterator[dict[str, object]]:
+    def _touch_files(self, where: str, values: Sequence[object]) -> None:
+        """Files of these reports, whose rows say which report they hold."""
+        chosen = f"SELECT f.file_id FROM reports r JOIN files f ON f.path = r.path WHERE {where}"
+        for (file_id,) in self._db.execute(chosen, values).fetchall() if self._is_written else ():
+            self.touch(file_id)
+
+    def report_rows(self, where: str = "TRUE") -> Iterator[dict[str, object]]:
         """Rows of `reports`, by report_id."""
-        for (row,) in self._db.execute("SELECT row FROM reports ORDER BY report_id"):
+        for (row,) in self._db.execute(f"SELECT row FROM reports WHERE {where} ORDER BY report_id"):
             yield json.loads(row)
 
     # Writing --------------------------------------------------------------------------------------------------------
@@ -193,15 +275,17 @@ class Ledger:
                 self._db.execute("COMMIT")
             self._open = 0
 
-    def _write(self, statement: str, values: Iterable[Any]) -> None:
+    def _write(self, statement: str, values: Sequence[object]) -> int:
+        """The identifier of the row that was inserted, if one was."""
         with disk_errors(self._folder), _sqlite_errors():
             if not self._open:
                 self._db.execute("BEGIN")
                 self._since = time.monotonic()
-            self._db.execute(statement, tuple(values))
+            row = self._db.execute(statement, values).lastrowid
         self._open += 1
         if self._open >= _COMMIT or time.monotonic() - self._since > _COMMIT_S:
             self.commit()
+        return row or 0
 
 
 class _sqlite_errors:  # noqa: N801
@@ -224,8 +308,12 @@ def _entry(row: tuple[Any, ...]) -> Entry:
     return Entry(found, n_bytes, file_id, kind, digest, error, _object(Header, header), _object(FilmFacts, fact))
 
 
-def _json(value: Header | FilmFacts | None) -> str | None:
-    return None if value is None else json.dumps(asdict(value), default=date.isoformat, separators=(",", ":"))
+def as_json(value: Header | FilmFacts | None) -> str | None:
+    """A header or facts as the ledger keeps them; equal values are equal texts."""
+    if value is None:
+        return None
+    said = {name: getattr(value, name) for name in _FIELDS[type(value)]}
+    return json.dumps(said, default=date.isoformat, separators=(",", ":"))
 
 
 def _object(kind: type[T], text: str | None) -> T | None:
@@ -239,4 +327,5 @@ def _object(kind: type[T], text: str | None) -> T | None:
     return kind(**values)
 
 
+_FIELDS = {kind: tuple(one.name for one in fields(kind)) for kind in (Header, FilmFacts)}
 _DATES = {kind: tuple(one.name for one in fields(kind) if "date" in str(one.type)) for kind in (Header, FilmFacts)}

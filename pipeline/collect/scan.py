@@ -6,7 +6,7 @@ What has not changed since the last look is not opened.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -23,7 +23,7 @@ from pipeline.base.settings import Collect, Settings
 from pipeline.base.storage import Home
 from pipeline.collect import deidentify, facts
 from pipeline.collect.headers import Header, HeaderError, parse_header
-from pipeline.collect.ledger import Entry, Ledger
+from pipeline.collect.ledger import Entry, Ledger, as_json
 
 _CHUNK = 2**20
 
@@ -54,9 +54,9 @@ class Scan:
     source: Source
     private: Path
 
-    def instances(self) -> Iterator[Instance]:
-        """Every film and other DICOM object, by file_id."""
-        for entry in self.ledger.entries("f.header IS NOT NULL OR (f.kind = 'picture' AND f.fact IS NOT NULL)"):
+    def instances(self, where: str = "TRUE") -> Iterator[Instance]:
+        """Every film and other DICOM object, by file_id; or those of a condition on the ledger's files `f`."""
+        for entry in self.ledger.entries(f"(f.header IS NOT NULL OR (f.kind = 'picture' AND f.fact IS NOT NULL)) AND {where}"):
             if header := joined_header(entry):
                 yield self.instance(entry, header)
 
@@ -100,12 +100,12 @@ class Scan:
         finally:
             shutil.rmtree(folder)
 
-    def file_rows(self, labels: set[str]) -> Iterator[dict[str, object]]:
+    def file_rows(self, labels: Collection[str], where: str = "TRUE") -> Iterator[dict[str, object]]:
         """Rows of `files`, by file_id; `labels` are the files that turned out to hold labels."""
         kinds = {"dicom": "dicom", "picture": "picture", "archive": "archive"}
-        reports = self.ledger.report_of()
+        reports = self.ledger.report_of(where)
         next_report = next(reports, None)
-        for entry in self.ledger.entries():
+        for entry in self.ledger.entries(where):
             header, report_id = joined_header(entry), None
             if next_report and next_report[0] == entry.file_id:
                 report_id, next_report = next_report[1], next(reports, None)
@@ -122,9 +122,9 @@ class Scan:
                 "report_id": report_id,
             }
 
-    def instance_rows(self) -> Iterator[dict[str, object]]:
+    def instance_rows(self, where: str = "TRUE") -> Iterator[dict[str, object]]:
         """Rows of `instances`, by file_id: pseudonyms, a shifted date, and the allow-listed fields."""
-        for instance in self.instances():
+        for instance in self.instances(where):
             yield {
                 **instance.header.published,
                 "file_id": instance.file_id,
@@ -172,13 +172,15 @@ def scan(home: Home, export: str, source: Source, names: Pseudonyms, settings: S
 def _visit(
     ledger: Ledger, export: str, source: Source, found: FoundFile, known: facts.Known, names: Pseudonyms, max_header_bytes: int
 ) -> None:
-    entry = ledger.known(found)
-    kind = entry.kind if entry else "other" if found.problem else source.kind(export, found)
+    kept = ledger.unchanged(found)
+    kind = kept.kind if kept else "other" if found.problem else source.kind(export, found)
     fact = known(found) if kind in ("dicom", "picture") else None
-    if entry and entry.fact == fact:
-        ledger.keep(found)
+    if kept and kept.fact == as_json(fact):
+        ledger.keep(kept.row)
         return
-    if entry is None:
+    if kept:
+        entry = ledger.entry(kept)
+    else:
         file_id = names.of("file", found.relative)
         entry = (
             Entry(found, found.size_bytes, file_id, kind, "", found.problem)

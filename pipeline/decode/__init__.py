@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from functools import reduce
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.base.errors import HomeError
@@ -21,6 +23,7 @@ from pipeline.decode.workers import open_pool
 
 __all__ = ["run"]
 _CHOICES = {"size_px", "intensity", "window", "depth_bits", "codec", "jpeg_quality", "reduced_resolution", "max_megapixels"}
+_DECIDING = ("number_of_frames", "samples_per_pixel", "photometric_interpretation", "burned_in_annotation", "has_pixel_data", "modality")
 _NO_TESSERACT = (
     "tesseract is not installed, so markers on films cannot be read and are painted over like all letters (Debian: tesseract-ocr)"
 )
@@ -32,12 +35,12 @@ def run(home: Home, settings: Settings, shards: Sequence[int] | None = None) -> 
     Raises:
         HomeError: the export moved away since `collect`.
     """
-    candidates = _candidates(home, settings)
+    films = _films(home, settings)
     counts: Counter[str] = Counter()
     _drop_other_shards(home, settings.decode.shards)
     with open_pool(settings.decode) as pool:
         for shard in range(settings.decode.shards) if shards is None else shards:
-            counts.update(update_shard(home, pool, settings.decode, shard, candidates.get(shard, [])))
+            counts.update(update_shard(home, pool, settings.decode, shard, _candidates(home, settings, films, shard)))
     return StageResult(
         {"candidates": sum(counts[outcome] for outcome in ("decoded", "resent", "conflicting", "failed")), **dict(sorted(counts.items()))},
         () if wording.tesseract() else (_NO_TESSERACT,),
@@ -50,38 +53,49 @@ def _fingerprint(settings: Settings, in_full: bool) -> str:
     return digest(choices | {"version": DECODER_VERSION, "reads_text": wording.tesseract() is not None, "in_full": in_full})[:16]
 
 
-def _candidates(home: Home, settings: Settings) -> dict[int, list[Candidate]]:
-    """Single-frame greyscale radiographs by shard, by path: the first file of a film is the film.
+def _films(home: Home, settings: Settings) -> pa.Table:
+    """Single-frame greyscale radiographs, as columns: an archive of millions fits in memory.
+
+    Returns:
+        file_id, image_id, shard, content_digest, path, and whether another file holds the same film.
+
+    Raises:
+        HomeError: the export moved away since `collect`.
+    """
+    if not is_there((home.private / "export").read_text()):
+        raise HomeError("the export folder is no longer where collect found it", "run again with the folder's present place")
+    instances = home.read("instances", ["file_id", "image_id", "shard", *_DECIDING])
+    films = instances.filter(_is_film(instances, settings)).drop_columns(list(_DECIDING))
+    copies = films.group_by("image_id").aggregate([([], "count_all")])
+    films = films.join(copies.select(["image_id", "count_all"]), "image_id")
+    films = films.append_column("is_copied", pc.greater(films["count_all"], 1)).drop_columns(["count_all"])
+    paths = pq.read_table(home.private / "paths.parquet", partitioning=None)
+    return films.join(home.read("files", ["file_id", "content_digest"]), "file_id").join(paths, "file_id")
+
+
+def _is_film(instances: pa.Table, settings: Settings) -> pa.Array:
+    single = pc.and_(pc.equal(instances["number_of_frames"], 1), pc.equal(pc.fill_null(instances["samples_per_pixel"], 1), 1))
+    grey = pc.is_in(instances["photometric_interpretation"], pa.array([None, "MONOCHROME1", "MONOCHROME2"]))
+    # A film that admits to a name in its pixels leaves the set, and its pixels are not stored at all.
+    named = pc.equal(pc.fill_null(instances["burned_in_annotation"], "NO"), "YES")
+    of_modality = pc.is_in(instances["modality"], pa.array(settings.exclude.modalities, pa.string()))
+    return reduce(pc.and_, (single, grey, pc.invert(named), instances["has_pixel_data"], of_modality))
+
+
+def _candidates(home: Home, settings: Settings, films: pa.Table, shard: int) -> list[Candidate]:
+    """Candidates of a shard by path: the first file of a film is the film.
 
     A film that several files hold is decoded in full, so that pixels of different transfer syntaxes can be compared.
     """
     export = (home.private / "export").read_text()
-    paths = dict(zip(*(column.to_pylist() for column in pq.read_table(home.private / "paths.parquet").columns), strict=True))
-    digests = dict(zip(*(column.to_pylist() for column in home.read("files", ["file_id", "content_digest"]).columns), strict=True))
-    rows = [row for row in home.read("instances").to_pylist() if _is_film(row, settings)]
-    copies = Counter(row["image_id"] for row in rows)
     can_reduce = settings.decode.reduced_resolution and settings.decode.size_px > 0
     fingerprints = {in_full: _fingerprint(settings, in_full) for in_full in (False, True)}
-    found: dict[int, list[Candidate]] = {}
-    for row in rows:
-        file_id, image_id = row["file_id"], row["image_id"]
-        in_full = can_reduce and copies[image_id] > 1
-        path = paths[file_id]
-        candidate = Candidate(
-            file_id, image_id, digests[file_id], path, located(export, settings.collect.source, path), in_full, fingerprints[in_full]
-        )
-        found.setdefault(row["shard"], []).append(candidate)
-    if not is_there(export):
-        raise HomeError("the export folder is no longer where collect found it", "run again with the folder's present place")
-    return {shard: sorted(rows, key=lambda row: row.relative) for shard, rows in found.items()}
-
-
-def _is_film(row: dict[str, Any], settings: Settings) -> bool:
-    single = row["number_of_frames"] == 1 and row["samples_per_pixel"] in (1, None)
-    grey = row["photometric_interpretation"] in (None, "MONOCHROME1", "MONOCHROME2")
-    # A film that admits to a name in its pixels leaves the set, and its pixels are not stored at all.
-    named = row["burned_in_annotation"] == "YES"
-    return bool(single and grey and not named and row["has_pixel_data"] and row["modality"] in settings.exclude.modalities)
+    found = []
+    for row in films.filter(pc.equal(films["shard"], shard)).sort_by("path").to_pylist():
+        path, in_full = row["path"], can_reduce and row["is_copied"]
+        place = located(export, settings.collect.source, path)
+        found.append(Candidate(row["file_id"], row["image_id"], row["content_digest"], path, place, in_full, fingerprints[in_full]))
+    return found
 
 
 def _drop_other_shards(home: Home, shards: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pandas as pd
 import pyarrow as pa
@@ -18,6 +19,7 @@ from pipeline.exclude.film_checks import check_films
 from pipeline.exclude.manifest import write_manifest
 
 __all__ = ["run"]
+_BATCH = 4_096
 _FIELD = ("field_left", "field_top", "field_right", "field_bottom")
 
 
@@ -45,14 +47,7 @@ def run(home: Home, settings: Settings) -> StageResult:
 
 def facts(home: Home) -> pd.DataFrame:
     """One row a file: `files`, with header, decoding, film, pixel and report facts joined; absent facts are null."""
-    words = pd.DataFrame(
-        [
-            (row["study_id"], sum(len(row["text"][s["start"] : s["end"]].split()) for s in row["sections"] if s["name"] in READ_SECTIONS))
-            for row in home.read("reports", ["study_id", "text", "sections"]).to_pylist()
-            if row["study_id"]
-        ],
-        columns=["study_id", "report_words"],
-    ).drop_duplicates("study_id")
+    words = pd.DataFrame(_words(home), columns=["study_id", "report_words"]).drop_duplicates("study_id")
     instances = home.read("instances").to_pandas().drop(columns="image_id")
     decodings = home.read("decodings", ["file_id", "outcome", "reason"]).to_pandas().rename(columns={"reason": "decode_reason"})
     films = home.read("images", ["file_id", "std_level", "source_levels", "n_text_lines", "thumbnail", *_FIELD]).to_pandas()
@@ -63,3 +58,12 @@ def facts(home: Home) -> pd.DataFrame:
     files["has_header"] = files["has_header"].eq(True)
     files["is_film"] = files["outcome"].eq("decoded")
     return files.join(check_films(files[files["is_film"] & files["std_level"].gt(0)]))
+
+
+def _words(home: Home) -> Iterator[tuple[str, int]]:
+    """Study and number of words in the sections that are read, of each report; few reports are Python objects at a time."""
+    for batch in home.read("reports", ["study_id", "text", "sections"]).to_batches(_BATCH):
+        for row in batch.to_pylist():
+            if row["study_id"]:
+                read = (row["text"][s["start"] : s["end"]] for s in row["sections"] if s["name"] in READ_SECTIONS)
+                yield row["study_id"], sum(len(text.split()) for text in read)

@@ -92,8 +92,8 @@ def _changed_outputs(home: Home, names: Pseudonyms, rows: list[tuple[Any, ...]])
 
 
 def _reports(home: Home, names: Pseudonyms, files: pd.DataFrame) -> dict[str, str]:
-    texts = zip(*(column.to_pylist() for column in home.read("reports", ["report_id", "text"]).columns), strict=True)
-    digests = {report_id: names.digest(text.encode()) for report_id, text in texts}
+    batches = home.read("reports", ["report_id", "text"]).to_batches(_BATCH)
+    digests = {one["report_id"]: names.digest(one["text"].encode()) for batch in batches for one in batch.to_pylist()}
     held = files[files["report_id"].notna()]
     return {file_id: digests[report_id] for file_id, report_id in zip(held["file_id"], held["report_id"], strict=True)}
 
