@@ -17,7 +17,7 @@ from pipeline.base import stages
 from pipeline.base.errors import CxrError, InputError
 from pipeline.base.settings import Profile
 from pipeline.base.storage import Home
-from pipeline.cli import audit, compare, deid, label, leaderboard, models, policies, predict, receive, score, train
+from pipeline.cli import audit, compare, deid, label, leaderboard, localise, models, policies, predict, receive, score, train
 
 
 class TwoWords(TyperGroup):
@@ -205,6 +205,7 @@ app.command("audit")(audit.audit)
 app.command("label")(label.label)
 app.command("label compare")(compare.compare)
 app.command("labelers")(label.labelers)
+app.command("localise")(localise.localise)
 app.command("receive")(receive.receive)
 app.command("policies compare")(policies.compare)
 app.command("train")(train.train)

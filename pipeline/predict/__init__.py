@@ -1,7 +1,7 @@
 """Out-of-fold opinions: no film is judged by a model that saw its patient, nor calibrated on one.
 
-`cells` gathers what is known of the films, `crossfit` trains the folds, `output` makes tables and the plot; `published` asks models that
-others trained. Networks live in `models`.
+`cells` gathers what is known of the films, `crossfit` trains the folds, `output` makes tables and the plot, `saliency` the picture of where
+the networks look; `published` asks models that others trained. Networks live in `models`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def run(home: Home, settings: Settings) -> StageResult:
     """
     from models import devices
     from models.films import load_films
-    from pipeline.predict import cells, crossfit, output, published
+    from pipeline.predict import cells, crossfit, output, published, saliency
 
     asked, told = published.run(home, settings)
     known = cells.read(home, settings)
@@ -42,4 +42,5 @@ def run(home: Home, settings: Settings) -> StageResult:
     home.write("training_dynamics", output.training_dynamics(known, opinions, settings.predict.model))
     aurocs = output.aurocs(known, opinions)
     counts |= {"folds": settings.predict.folds, "folds_resumed": opinions.n_resumed, **output.summary(aurocs)}
-    return StageResult(counts, (*known.warnings(), *told), {"predict_auroc": output.plot(aurocs)})
+    looks, untold = saliency.picture(films, known, opinions, settings)
+    return StageResult(counts, (*known.warnings(), *told, *untold), {"predict_auroc": output.plot(aurocs), **looks})

@@ -28,7 +28,8 @@ _WATCHED = ("aum", "n_forgotten", "early_loss")
 class Opinions:
     """Out-of-fold answers in the order of `Cells.image_ids`: fold (n,), logits and probs (n, findings), vectors (n, width).
 
-    And what the trainings showed of the films they trained on, over all folds, (n, findings) each.
+    And what the trainings showed of the films they trained on, over all folds, (n, findings) each; and the files of the folds' weights,
+    none where heads alone were fitted.
     """
 
     fold: npt.NDArray[np.int64]
@@ -37,6 +38,7 @@ class Opinions:
     vectors: npt.NDArray[np.float32]
     dynamics: Dynamics
     n_resumed: int
+    weights: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,9 @@ def out_of_fold(folder: Path, films: Films, source: str | None, known: Cells, se
     found = run_all(jobs, side_by_side, "predict")
     forget_others(folder, keys)
     arrays = [arrays for arrays, _ in found]
-    return _together(fold, arrays, over_folds(trained_on, arrays, settings.predict.epochs), sum(was_stored for _, was_stored in found))
+    weights = () if settings.train.frozen else tuple(folder / f"{key}.pt" for key in keys)
+    dynamics = over_folds(trained_on, arrays, settings.predict.epochs)
+    return _together(fold, arrays, dynamics, sum(was_stored for _, was_stored in found), weights)
 
 
 def fold_parts(fold: npt.NDArray[np.int64], number: int, known: Cells, seed: int) -> Parts:
@@ -151,7 +155,13 @@ def over_folds(trained_on: list[npt.NDArray[np.bool_]], found: list[dict[str, np
     return Dynamics(mean["aum"], total["n_forgotten"], mean["early_loss"], trainings * epochs)
 
 
-def _together(fold: npt.NDArray[np.int64], found: list[dict[str, npt.NDArray[np.generic]]], dynamics: Dynamics, n_resumed: int) -> Opinions:
+def _together(
+    fold: npt.NDArray[np.int64],
+    found: list[dict[str, npt.NDArray[np.generic]]],
+    dynamics: Dynamics,
+    n_resumed: int,
+    weights: tuple[Path, ...],
+) -> Opinions:
     whole = {}
     for name in ("logits", "probs", "vectors"):
         first = found[0][name]
@@ -159,4 +169,4 @@ def _together(fold: npt.NDArray[np.int64], found: list[dict[str, npt.NDArray[np.
         for number, arrays in enumerate(found):
             whole[name][fold == number] = arrays[name]
     logits, probs, vectors = whole["logits"].astype(np.float64), whole["probs"].astype(np.float64), whole["vectors"].astype(np.float32)
-    return Opinions(fold, logits, probs, vectors, dynamics, n_resumed)
+    return Opinions(fold, logits, probs, vectors, dynamics, n_resumed, weights)

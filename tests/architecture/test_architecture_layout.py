@@ -9,7 +9,7 @@ import pytest
 from pipeline.base import stages, tables
 
 ROOT = Path(__file__).resolve().parents[2]
-BESIDE_THE_PATH = {"audit", "base", "cli", "leaderboard", "sample", "score", "train"}
+BESIDE_THE_PATH = {"audit", "base", "cli", "leaderboard", "localise", "sample", "score", "train"}
 
 
 def test_ls_shows_the_path() -> None:
