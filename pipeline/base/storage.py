@@ -199,7 +199,8 @@ class Home:
 
     def write_part(self, name: str, shard: int, table: pa.Table) -> Path:
         """Write one file of a sharded table, named by the digest of its keys and content; writing it again changes nothing."""
-        table = tables.conform(name, table)
+        # In one chunk: Parquet cuts its pages by chunks, and the same rows must be the same bytes.
+        table = tables.conform(name, table).combine_chunks()
         folder = self.path(name) / f"shard-{shard:03d}"
         return self._put(folder / "part", table, lambda written: folder / f"{file_sha256(written)[:16]}.parquet")
 
