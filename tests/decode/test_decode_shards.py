@@ -11,6 +11,7 @@ import pytest
 from dicoms import gradient, make_dicom
 
 from pipeline import collect, decode
+from pipeline.base.errors import HomeError
 from pipeline.base.settings import Settings, load
 from pipeline.base.storage import Home
 from pipeline.decode import shards
@@ -133,3 +134,32 @@ def test_a_home_without_its_work_folder_ends_as_if_made_at_once(tmp_path: Path) 
     anew = Home(tmp_path / "anew").create()
     run(anew, SETTINGS, export)
     assert parts(home) == parts(anew)
+
+
+def test_files_that_crash_every_decoder_do_not_stop_a_later_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first(tmp_path / "export")
+    doomed = {f"f{number:02d}.dcm" for number in range(0, 14, 2)}
+    decoded = shards.decode_all
+
+    def crashing(pool: object, jobs: list[tuple[Path, bool]], settings: object) -> Iterator[object]:
+        for job, result in zip(jobs, decoded(pool, jobs, settings), strict=True):  # type: ignore[arg-type]
+            yield "decoder_crashed" if job[0].name in doomed else result
+
+    monkeypatch.setattr(shards, "decode_all", crashing)
+    home = Home(tmp_path / "home").create()
+    one = load(overrides=("decode.shards=1",))
+    for _ in range(2):
+        collect.run(home, one, tmp_path / "export")
+        decode.run(home, one)
+    reasons = home.sql("SELECT reason, count(*) AS n FROM decodings WHERE reason IS NOT NULL GROUP BY 1").to_pylist()
+    assert {row["reason"]: row["n"] for row in reasons}["decoder_crashed"] == len(doomed)
+
+
+def test_decoders_that_all_die_stop_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first(tmp_path / "export")
+    monkeypatch.setattr(shards, "decode_all", lambda pool, jobs, settings: iter(["decoder_crashed"] * len(jobs)))
+    home = Home(tmp_path / "home").create()
+    one = load(overrides=("decode.shards=1",))
+    collect.run(home, one, tmp_path / "export")
+    with pytest.raises(HomeError, match="every decoding process died"):
+        decode.run(home, one)
