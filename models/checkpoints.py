@@ -110,10 +110,10 @@ def _timm(key: str) -> str:
     return key
 
 
-def save(network: FilmNetwork, path: Path) -> None:
-    """Write a network's state_dict, whole or not at all."""
+def save(network: FilmNetwork, path: Path, made_from: dict[str, str] | None = None) -> None:
+    """Write a network's state_dict, whole or not at all, with what it was made from beside it."""
     buffer = io.BytesIO()
-    torch.save({key: value.cpu() for key, value in network.state_dict().items()}, buffer)
+    torch.save({"state_dict": {key: value.cpu() for key, value in network.state_dict().items()}, "made_from": made_from or {}}, buffer)
     atomic_bytes(path, buffer.getvalue())
 
 

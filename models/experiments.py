@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from models import calibration, checkpoints, frozen
+from models import calibration, checkpoints, frozen, recipes
 from models.calibration import Array
 from models.dynamics import Dynamics
 from models.films import Subset
 from models.recipes import Recipe, new_network
 from models.training import Keep, Material, fit, predict_logits
+from pipeline.base import provenance
 
 Rows = npt.NDArray[np.bool_]
 
@@ -67,7 +68,10 @@ def judge(
         claims = sides[parts.train] if sides is not None and is_watched else None
         fitted = fit(network, train, recipe, what, held_out=held_out, sides=claims, keep=keep)
         if keep is not None:
-            checkpoints.save(network, keep.path.with_suffix(".pt"))
+            facts = {name: str(value) for name, value in recipes.facts(recipe).items()}
+            versions = {name: str(value) for name, value in provenance.versions().items()}
+            made_from = {**facts, **versions, "commit": provenance.commit(), "fingerprint": keep.fingerprint}
+            checkpoints.save(network, keep.path.with_suffix(".pt"), made_from)
         held_out_logits, _ = predict_logits(network, held_out.films, recipe.channels)
         logits, vectors = predict_logits(network, judged.films, recipe.channels)
     to_probability = calibration.fit(recipe.calibration, held_out_logits, held_out.targets, -fitted.added)

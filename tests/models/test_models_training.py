@@ -93,6 +93,17 @@ def test_a_stopped_training_goes_on_to_the_same_bits(
     assert not keep.path.exists()
 
 
+def test_weights_that_are_kept_say_what_they_were_made_from(material: Material, tmp_path: Path) -> None:
+    rows = np.arange(64)
+    parts = Parts(rows < 40, (rows >= 40) & (rows < 50), rows >= 50)
+    judge(material, parts, replace(RECIPE, epochs=1), Keep(tmp_path / "a.state", "films, targets and settings"))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
+    told = torch.load(tmp_path / "a.pt", weights_only=True)["made_from"]
+    assert told["fingerprint"] == "films, targets and settings"
+    assert {"seed", "model", "torch", "python", "commit"} <= set(told)
+    assert checkpoints.start_from(new_network(RECIPE, 3), tmp_path / "a.pt").n_used > 100
+
+
 def test_a_state_of_something_else_or_a_damaged_one_is_not_taken_up(material: Material, tmp_path: Path) -> None:
     course = training._begin(new_network(RECIPE, 3), torch.as_tensor(material.targets).float(), FINDINGS, RECIPE, None)
     resume.keep(tmp_path / "a.state", "one", course)
