@@ -15,7 +15,8 @@ from pipeline.base.errors import HomeError
 KEY_VARIABLE = "CXR_PSEUDONYM_KEY"
 # What a home holds once names were given: a new key would then give every patient a second name.
 _USED = "paths.parquet"
-_CHARACTERS = 16
+# Bytes of a keyed digest, as 16 characters of base32.
+_BYTES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Pseudonyms:
 
     def of(self, kind: str, identifier: str) -> str:
         """Pseudonym of an identifier; `kind` ("patient", "study", ...) keeps equal texts of different kinds apart."""
-        return kind[0] + base64.b32encode(self._mac(kind, identifier)).decode().lower()[:_CHARACTERS]
+        return kind[0] + base64.b32encode(self._mac(kind, identifier)[:_BYTES]).decode().lower()
 
     def digest(self, content: bytes) -> str:
         """Keyed digest of bytes, 32 characters of base32."""

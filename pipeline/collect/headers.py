@@ -189,9 +189,10 @@ def _coded(dataset: Dataset, keyword: str) -> str | None:
 
 def _number(dataset: Dataset, keyword: str) -> int | None:
     try:
-        return int(_value(dataset, keyword))
+        number = int(_value(dataset, keyword))
     except (TypeError, ValueError, OverflowError):
         return None
+    return number if -(2**63) <= number < 2**63 else None
 
 
 def _date(dataset: Dataset, keyword: str) -> date | None:

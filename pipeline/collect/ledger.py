@@ -22,7 +22,9 @@ from pipeline.base.storage import disk_errors
 from pipeline.collect.headers import Header
 
 _STATE = "CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-_CLEAR = "DROP TABLE IF EXISTS files; DROP TABLE IF EXISTS reports; DROP TABLE IF EXISTS touched; DELETE FROM state;"
+_CLEAR = (
+    "DROP TABLE IF EXISTS files; DROP TABLE IF EXISTS reports; DROP TABLE IF EXISTS touched; DROP TABLE IF EXISTS stale; DELETE FROM state;"
+)
 _TABLES = """
 CREATE TABLE IF NOT EXISTS files (
     id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, folder TEXT NOT NULL, stem TEXT NOT NULL,
@@ -32,10 +34,11 @@ CREATE TABLE IF NOT EXISTS files (
 CREATE UNIQUE INDEX IF NOT EXISTS by_file_id ON files (file_id);
 CREATE INDEX IF NOT EXISTS by_accession ON files (accession) WHERE accession IS NOT NULL;
 CREATE INDEX IF NOT EXISTS texts ON files (folder, stem) WHERE kind = 'text';
-CREATE TABLE IF NOT EXISTS reports (report_id TEXT PRIMARY KEY, path TEXT NOT NULL, basis TEXT NOT NULL, row TEXT NOT NULL,
-    visit INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS reports (id INTEGER PRIMARY KEY, report_id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, basis TEXT NOT NULL,
+    row TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS by_path ON reports (path);
 CREATE TABLE IF NOT EXISTS touched (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS stale (number TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 _COLUMNS = ("path", "size_bytes", "stamp", "n_bytes", "file_id", "kind", "digest", "error", "header", "fact")
 _SELECT = f"SELECT {', '.join(f'f.{name}' for name in _COLUMNS)} FROM files f"
@@ -103,10 +106,10 @@ class Ledger:
                 self._db.executescript(f"BEGIN; {_CLEAR} COMMIT;")
                 self._set("reader", reader)
             self._db.executescript(_TABLES)
-            self._visit = int(self._state("visit") or 0) + 1
-            self._set("visit", str(self._visit))
             self._is_written = self._state("written") is not None
-        self._seen = bytearray()
+            self._has_reports = self._db.execute("SELECT 1 FROM reports LIMIT 1").fetchone() is not None
+        # One bit a row: what this run met.
+        self._seen, self._seen_reports = bytearray(), bytearray()
         self._open, self._since = 0, 0.0
 
     def close(self) -> None:
@@ -135,15 +138,16 @@ class Ledger:
 
     def keep(self, row: int) -> None:
         """The file of this row is still there."""
-        byte, bit = divmod(row, 8)
-        if byte >= len(self._seen):
-            self._seen.extend(bytes(byte + 1))
-        self._seen[byte] |= 1 << bit
+        _mark(self._seen, row)
 
     def put(self, entry: Entry, accession: str | None) -> None:
         """A new or changed file; `accession` is the accession number it is found by."""
         folder, _, name = entry.found.relative.rpartition("/")
         stem = name.rpartition(".")[0] or name
+        # Before the row: a run killed in between has marked too much, never too little.
+        self.touch(entry.file_id)
+        self._stale_of("path = ?", entry.found.relative)
+        self._stale(stem if entry.kind == "text" else accession)
         values = (entry.found.relative, folder, stem, entry.found.size_bytes, entry.found.stamp)
         row = self._write(
             "INSERT OR REPLACE INTO files VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -160,20 +164,25 @@ class Ledger:
             ),
         )
         self.keep(row)
-        self.touch(entry.file_id)
 
     def forget_gone(self) -> None:
-        """Drop what this visit did not meet; only after every file was looked at."""
+        """Drop what this run did not meet; only after every file was looked at."""
         if int.from_bytes(self._seen).bit_count() != self.n_files():
-            gone = [(row, file_id) for row, file_id in self._db.execute("SELECT id, file_id FROM files") if not self._met(row)]
+            gone = [(row, file_id) for row, file_id in self._db.execute("SELECT id, file_id FROM files") if not _met(self._seen, row)]
             for row, file_id in gone:
-                self._write("DELETE FROM files WHERE id = ?", (row,))
                 self.touch(file_id)
+                self._stale_of("id = ?", row)
+                self._write("DELETE FROM files WHERE id = ?", (row,))
         self.commit()
 
-    def _met(self, row: int) -> bool:
-        byte, bit = divmod(row, 8)
-        return byte < len(self._seen) and bool(self._seen[byte] >> bit & 1)
+    def _stale(self, number: str | None) -> None:
+        """An accession number whose report may read otherwise now, as a film or a text of it came, changed or left."""
+        if self._has_reports and number is not None:
+            self._write("INSERT OR IGNORE INTO stale VALUES (?)", (number,))
+
+    def _stale_of(self, where: str, value: str | int) -> None:
+        row = self._db.execute(f"SELECT CASE kind WHEN 'text' THEN stem ELSE accession END FROM files WHERE {where}", (value,)).fetchone()
+        self._stale(row[0] if row else None)
 
     # What the tables do not say yet ---------------------------------------------------------------------------------
 
@@ -211,8 +220,14 @@ class Ledger:
             yield _entry(row)
 
     def report_files(self) -> Iterator[Entry]:
-        """Texts filed under an accession number, and those that lie among such, by path."""
-        yield from self.entries(_REPORTS, "f.path")
+        """Texts filed under an accession number, and those that lie among such, by path; without those whose report still holds."""
+        query = f"""{_SELECT.replace(" FROM", ", r.id, s.number FROM")} LEFT JOIN reports r ON r.path = f.path
+            LEFT JOIN stale s ON s.number = f.stem WHERE {_REPORTS} ORDER BY f.path"""
+        for *row, report, number in self._db.execute(query):
+            if report is not None and number is None:
+                _mark(self._seen_reports, report)
+            else:
+                yield _entry(tuple(row))
 
     def of_accession(self, accession: str) -> list[Entry]:
         """DICOM files and pictures of an accession number, by path."""
@@ -227,39 +242,41 @@ class Ledger:
     # Reports --------------------------------------------------------------------------------------------------------
 
     def report(self, report_id: str) -> tuple[str, bool] | None:
-        """What a report was made from, and whether this visit already met it."""
-        row = self._db.execute("SELECT basis, visit FROM reports WHERE report_id = ?", (report_id,)).fetchone()
-        return None if row is None else (row[0], row[1] == self._visit)
+        """What a report was made from, and whether this run already met it."""
+        row = self._db.execute("SELECT basis, id FROM reports WHERE report_id = ?", (report_id,)).fetchone()
+        return None if row is None else (row[0], _met(self._seen_reports, row[1]))
 
     def keep_report(self, report_id: str, path: str) -> None:
         """The report is still what it was."""
-        moved = self._db.execute("SELECT path <> ? FROM reports WHERE report_id = ?", (path, report_id)).fetchone()[0]
-        if moved:
-            self._touch_files("r.report_id = ?", (report_id,))
-        self._write("UPDATE reports SET visit = ?, path = ? WHERE report_id = ?", (self._visit, path, report_id))
-        if moved:
-            self._touch_files("r.report_id = ?", (report_id,))
+        row, old = self._db.execute("SELECT id, path FROM reports WHERE report_id = ?", (report_id,)).fetchone()
+        if old != path:
+            self._touch_files((old, path))
+            self._write("UPDATE reports SET path = ? WHERE id = ?", (path, row))
+        _mark(self._seen_reports, row)
 
     def put_report(self, report_id: str, path: str, basis: str, row: dict[str, object]) -> None:
         """A new or changed report."""
-        self._touch_files("r.report_id = ?", (report_id,))
-        self._write("INSERT OR REPLACE INTO reports VALUES (?, ?, ?, ?, ?)", (report_id, path, basis, json.dumps(row), self._visit))
-        self._touch_files("r.report_id = ?", (report_id,))
+        old = self._db.execute("SELECT path FROM reports WHERE report_id = ?", (report_id,)).fetchone()
         self.touch(report_id)
+        self._touch_files((path, *(old or ())))
+        key = self._write("INSERT OR REPLACE INTO reports VALUES (NULL, ?, ?, ?, ?)", (report_id, path, basis, json.dumps(row)))
+        _mark(self._seen_reports, key)
 
     def forget_gone_reports(self) -> None:
-        """Drop reports that this visit did not meet."""
-        self._touch_files("r.visit <> ?", (self._visit,))
-        for (report_id,) in self._db.execute("SELECT report_id FROM reports WHERE visit <> ?", (self._visit,)).fetchall():
+        """Drop reports that this run did not meet; only after every one was looked at: a killed run looks at the same ones again."""
+        rows = self._db.execute("SELECT id, report_id, path FROM reports")
+        for key, report_id, path in [row for row in rows if not _met(self._seen_reports, row[0])]:
             self.touch(report_id)
-        self._write("DELETE FROM reports WHERE visit <> ?", (self._visit,))
+            self._touch_files((path,))
+            self._write("DELETE FROM reports WHERE id = ?", (key,))
+        self._write("DELETE FROM stale", ())
         self.commit()
 
-    def _touch_files(self, where: str, values: Sequence[object]) -> None:
-        """Files of these reports, whose rows say which report they hold."""
-        chosen = f"SELECT f.file_id FROM reports r JOIN files f ON f.path = r.path WHERE {where}"
-        for (file_id,) in self._db.execute(chosen, values).fetchall() if self._is_written else ():
-            self.touch(file_id)
+    def _touch_files(self, paths: Sequence[str]) -> None:
+        """Files whose rows say which report they hold."""
+        for path in paths if self._is_written else ():
+            if row := self._db.execute("SELECT file_id FROM files WHERE path = ?", (path,)).fetchone():
+                self.touch(row[0])
 
     def report_rows(self, where: str = "TRUE") -> Iterator[dict[str, object]]:
         """Rows of `reports`, by report_id."""
@@ -306,6 +323,18 @@ def _entry(row: tuple[Any, ...]) -> Entry:
     path, size_bytes, stamp, n_bytes, file_id, kind, digest, error, header, fact = row
     found = FoundFile(path, size_bytes, stamp)
     return Entry(found, n_bytes, file_id, kind, digest, error, _object(Header, header), _object(FilmFacts, fact))
+
+
+def _mark(seen: bytearray, row: int) -> None:
+    byte, bit = divmod(row, 8)
+    if byte >= len(seen):
+        seen.extend(bytes(byte + 1))
+    seen[byte] |= 1 << bit
+
+
+def _met(seen: bytearray, row: int) -> bool:
+    byte, bit = divmod(row, 8)
+    return byte < len(seen) and bool(seen[byte] >> bit & 1)
 
 
 def as_json(value: Header | FilmFacts | None) -> str | None:

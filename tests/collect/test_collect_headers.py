@@ -81,3 +81,10 @@ def test_damaged_headers_never_escape_as_other_errors(
     damaged.write_bytes(bytes(content[: int(cut * len(content))]))
     with contextlib.suppress(HeaderError):
         assert read_header(damaged, LIMIT).sop_instance_uid
+
+
+def test_a_number_beyond_all_reason_is_absent(tmp_path: Path) -> None:
+    path = make_dicom(tmp_path / "a.dcm", NumberOfFrames="7")
+    path.write_bytes(path.read_bytes().replace(b"IS\x02\x007 ", b"IS\x14\x0099999999999999999999"))
+    header = read_header(path, LIMIT)
+    assert header.published["number_of_frames"] == 1
