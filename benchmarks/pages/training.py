@@ -6,13 +6,13 @@ from benchmarks.pages import grid, interval, measured
 
 DOC = "benchmarks.md"
 NAMES = {"model": "out-of-fold model", "view": "ViewPosition alone", "patient": "the patient's other films alone"}
-TRUTHS = {"given": "published label", "rsna": "RSNA's reading"}
+TRUTHS = {"given": "the published label", "rsna": "RSNA's reading"}
 
 
 def text() -> str:
     """Pneumonia on the hospital, then a row a loss."""
     found, losses = measured("training"), measured("training_losses")
-    head = ("Pneumonia on the hospital, AUROC", *(f"against the {TRUTHS[truth]}" for truth in TRUTHS))
+    head = ("Pneumonia on the hospital, AUROC", *(f"against {TRUTHS[truth]}" for truth in TRUTHS))
     rows = []
     for name, title in NAMES.items():
         told = {line["truth"]: line for line in found if line["what"] == name}
