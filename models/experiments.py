@@ -61,7 +61,8 @@ def judge(
     """
     train, held_out, judged = (subset(material, rows) for rows in (parts.train, parts.calibrate, parts.judge))
     if recipe.frozen:
-        (held_out_logits, _, _), (logits, vectors, fitted) = (frozen.judge(train, others, recipe) for others in (held_out, judged))
+        (held_out_logits, logits), fitted = frozen.judge(train, (held_out, judged), recipe)
+        vectors = frozen.whole(judged.films)
     else:
         network = new_network(recipe, material.targets.shape[1])
         is_watched = sides is not None and recipe.sampler == "film" and recipe.patience == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,21 +49,21 @@ def features(folder: Path, films: Films, source: object, recipe: Recipe) -> Stor
     return StoredFilms(array_file(folder / f"features-{key}.npy", partial(_embed, films, recipe)))
 
 
-def judge(train: Material, others: Material, recipe: Recipe) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32], Fitted]:
-    """Fit a head on feature vectors and answer for others: logits (n, findings), their vectors as they are, and what the fit leaves.
+def judge(train: Material, others: Sequence[Material], recipe: Recipe) -> tuple[list[npt.NDArray[np.float64]], Fitted]:
+    """Fit a head on feature vectors and answer for others: logits (n, findings) of each, and what the fit leaves.
 
     Args:
         train: `films` are vectors, (n, width).
         others: the same.
         recipe: its losses.
     """
-    vectors = [torch.as_tensor(_all(material.films)) for material in (train, others)]
-    mean, spread = vectors[0].mean(0), vectors[0].std(0).clamp(min=1e-6)
+    vectors = torch.as_tensor(whole(train.films))
+    mean, spread = vectors.mean(0), vectors.std(0).clamp(min=1e-6)
     with devices.deterministic(recipe.seed, torch.device("cpu"), 1):
-        head, fitted = _fit((vectors[0] - mean) / spread, train, recipe)
+        head, fitted = _fit((vectors - mean) / spread, train, recipe)
         with torch.inference_mode():
-            logits, _ = head((vectors[1] - mean) / spread)
-    return logits.double().numpy(), vectors[1].numpy(), fitted
+            logits = [head((torch.as_tensor(whole(material.films)) - mean) / spread)[0].double().numpy() for material in others]
+    return logits, fitted
 
 
 def _embed(films: Films, recipe: Recipe) -> npt.NDArray[np.float32]:
@@ -79,8 +80,7 @@ def _head(width: int, n_outputs: int) -> FilmNetwork:
 def _fit(vectors: Tensor, train: Material, recipe: Recipe) -> tuple[FilmNetwork, Fitted]:
     targets = torch.as_tensor(train.targets, dtype=torch.float32)
     head = _head(vectors.shape[1], targets.shape[1])
-    losses = recipe.loss_of(train.findings) if train.findings else (recipe.loss,) * targets.shape[1]
-    task = Task(head, targets, losses, partial(_head, vectors.shape[1]), recipe.learning_rate)
+    task = Task(head, targets, train.losses(recipe), partial(_head, vectors.shape[1]), recipe.learning_rate)
     with torch.no_grad():
         head.head.bias.copy_(prior_logits(targets, task.added(0.0)))
     rows, known = torch.arange(len(targets)), torch.isfinite(targets).sum()
@@ -96,5 +96,6 @@ def _fit(vectors: Tensor, train: Material, recipe: Recipe) -> tuple[FilmNetwork,
     return head.eval(), Fitted(task.added(0.0).double().numpy(), None)
 
 
-def _all(films: Films) -> npt.NDArray[np.float32]:
+def whole(films: Films) -> npt.NDArray[np.float32]:
+    """All vectors, (n, width), in memory."""
     return np.asarray(films[np.arange(len(films))], np.float32)

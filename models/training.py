@@ -59,6 +59,10 @@ class Material:
     findings: tuple[str, ...] = ()
     groups: npt.NDArray[np.int64] | None = None
 
+    def losses(self, recipe: Recipe) -> tuple[str, ...]:
+        """The loss of each column of `targets`."""
+        return recipe.loss_of(self.findings) if self.findings else (recipe.loss,) * self.targets.shape[1]
+
 
 @dataclass(frozen=True, slots=True)
 class Keep:
@@ -212,7 +216,7 @@ def _fit(
     with devices.deterministic(recipe.seed + fabric.global_rank, fabric.device, threads(network)):
         targets = torch.as_tensor(material.targets, dtype=torch.float32)
         network.to(fabric.device).to(memory_format=torch.channels_last)
-        course = _begin(network, targets, material.findings, recipe, sides)
+        course = _begin(network, targets, material.losses(recipe), recipe, sides)
         if keep is not None:
             resume.go_on(keep.path, keep.fingerprint, course)
         if recipe.compile:
@@ -229,9 +233,8 @@ def _fit(
     return {key: value.cpu() for key, value in network.state_dict().items()}, fitted
 
 
-def _begin(network: FilmNetwork, targets: Tensor, findings: tuple[str, ...], recipe: Recipe, sides: Targets | None) -> Course:
+def _begin(network: FilmNetwork, targets: Tensor, losses: tuple[str, ...], recipe: Recipe, sides: Targets | None) -> Course:
     device = next(network.parameters()).device
-    losses = recipe.loss_of(findings) if findings else (recipe.loss,) * targets.shape[1]
     peer = partial(recipes.new_network, replace(recipe, seed=recipe.seed + 1))
     task = Task(network, targets, losses, peer, recipe.learning_rate).to(device).to(memory_format=torch.channels_last)
     with torch.no_grad():

@@ -105,7 +105,7 @@ def test_weights_that_are_kept_say_what_they_were_made_from(material: Material, 
 
 
 def test_a_state_of_something_else_or_a_damaged_one_is_not_taken_up(material: Material, tmp_path: Path) -> None:
-    course = training._begin(new_network(RECIPE, 3), torch.as_tensor(material.targets).float(), FINDINGS, RECIPE, None)
+    course = training._begin(new_network(RECIPE, 3), torch.as_tensor(material.targets).float(), material.losses(RECIPE), RECIPE, None)
     resume.keep(tmp_path / "a.state", "one", course)
     assert resume.go_on(tmp_path / "a.state", "one", course)
     assert not resume.go_on(tmp_path / "a.state", "two", course)
