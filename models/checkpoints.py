@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import pickle
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,15 +158,17 @@ def _sum_colours(trunk: dict[str, Tensor], network: FilmNetwork) -> bool:
     return True
 
 
-def _require_match(trunk: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+def mismatch(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> tuple[list[str], list[str], list[str]]:
+    """Names that are missing, unknown, and of another shape."""
     # Checkpoints older than PyTorch 0.4 do not count batches; nothing reads the count.
-    missing = [key for key in wanted if key not in trunk and not key.endswith("num_batches_tracked")]
-    extra = [key for key in trunk if key not in wanted]
-    shapes = [
-        f"{key} is {tuple(trunk[key].shape)}, expected {tuple(wanted[key].shape)}"
-        for key in wanted
-        if key in trunk and trunk[key].shape != wanted[key].shape
-    ]
+    missing = [key for key in wanted if key not in given and not key.endswith("num_batches_tracked")]
+    unknown = [key for key in given if key not in wanted]
+    return missing, unknown, [key for key in wanted if key in given and given[key].shape != wanted[key].shape]
+
+
+def _require_match(trunk: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    missing, extra, reshaped = mismatch(trunk, wanted)
+    shapes = [f"{key} is {tuple(trunk[key].shape)}, expected {tuple(wanted[key].shape)}" for key in reshaped]
     if missing or extra or shapes:
         told = [
             f"{len(keys)} {what} (such as {', '.join(keys[:_SHOWN])})"

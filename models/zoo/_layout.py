@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from models.checkpoints import UNREADABLE, mismatch
 from pipeline.base.errors import InputError
 
 State = dict[str, Tensor]
@@ -104,20 +104,9 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], name: str, unread: Seq
     """
     wanted = network.state_dict()
     given = {key: tensor for key, tensor in state.items() if key in wanted or not key.startswith(tuple(unread))}
-    # Checkpoints older than PyTorch 0.4 do not count batches; nothing reads the count.
-    missing = [key for key in wanted if key not in given and not key.endswith("num_batches_tracked")]
-    faults = (
-        ("missing", missing),
-        ("unknown", [key for key in given if key not in wanted]),
-        (
-            "of another shape",
-            [
-                f"{key} {tuple(given[key].shape)} for {tuple(wanted[key].shape)}"
-                for key in wanted
-                if key in given and given[key].shape != wanted[key].shape
-            ],
-        ),
-    )
+    missing, unknown, reshaped = mismatch(given, wanted)
+    shapes = [f"{key} {tuple(given[key].shape)} for {tuple(wanted[key].shape)}" for key in reshaped]
+    faults = (("missing", missing), ("unknown", unknown), ("of another shape", shapes))
     if told := [f"{len(keys)} tensors {what} (such as {', '.join(keys[:_SHOWN])})" for what, keys in faults if keys]:
         raise InputError(
             f"{name} does not fit the network: {'; '.join(told)}", "give the checkpoint as published; it may be another model's"
@@ -133,7 +122,7 @@ def read(path: Path) -> State:
     """
     try:
         loaded = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except (SafetensorError, *UNREADABLE) as error:
         raise InputError(
             f"{path.name} is not a file of tensors that can be read safely: {str(error).strip().splitlines()[0][:200]}",
             "check that it is there and was copied whole; a file with a program inside is not loaded",

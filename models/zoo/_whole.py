@@ -18,6 +18,7 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
+from models.checkpoints import UNREADABLE
 from pipeline.base.errors import InputError
 
 # What `torch.save` needs for tensors, parameters and the containers around them, today and in the files of 2017.
@@ -30,7 +31,7 @@ _ALIVE = {
     ("builtins", "set"): set,
     ("__builtin__", "set"): set,
 }
-_UNREADABLE = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError, AttributeError, TypeError, IndexError)
+_UNREADABLE = (*UNREADABLE, AttributeError, TypeError, IndexError)
 
 
 class Husk:
