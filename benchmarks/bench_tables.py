@@ -99,8 +99,9 @@ def detectors(films: int, rng: Rng) -> Callable[[], object]:
         fused = np.empty(n)
         for place in range(len(FINDINGS)):
             rows = slice(place * films, (place + 1) * films)
-            score = fusion.score(opinions[rows])
-            fused[rows], _ = fusion.fuse(table["p_annotators"].to_numpy()[rows], score, np.full(films, np.nan))
+            heard = table["p_annotators"].to_numpy()[rows]
+            weight = fusion.weights(fusion.skills(opinions[rows], heard), float(heard.mean()))
+            fused[rows], _ = fusion.fuse(heard, fusion.score(opinions[rows], weight), np.full(films, np.nan))
         judged = merge.judge(table.assign(p_positive=fused, pred_prob=opinions.mean(axis=1)), {name: DETECTORS.get(name) for name in names})
         return merge.order(judged.cells, load().rank.max_issue_share)
 

@@ -20,7 +20,7 @@ from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
 from pipeline.review import budget
 
-PLOTS = {"meanings": "What the annotators' states mean", "issues": "What is suspected"}
+PLOTS = {"meanings": "What the annotators' states mean", "skill": "What the models know", "issues": "What is suspected"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Audit:
         cells: one row a cell, most suspicious first: `cells.COLUMNS`, given_side, and with a budget review_position, the place of the
             item among those to be read; null where the time does not reach.
         notes: what was left out, turned, disabled or not heard, in words.
-        plots: PNGs of the stages: what the annotators' states mean, and what is suspected.
+        plots: PNGs of the stages: those of PLOTS.
     """
 
     cells: pd.DataFrame

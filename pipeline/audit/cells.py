@@ -38,7 +38,7 @@ def every(home: Home, *, implications: bool) -> pd.DataFrame:
 
 def _fused(home: Home, labels: pd.DataFrame, *, implications: bool) -> pd.Series[float]:
     """`p_positive` of every cell, from annotators and models; index: image_id and finding."""
-    known, _ = rank.fused(home, labels, implications=implications)
+    known, _, _ = rank.fused(home, labels, implications=implications)
     fused: pd.Series[float] = known.set_index(_KEY)["p_positive"]
     return fused
 

@@ -527,6 +527,22 @@ TABLES: tuple[Table, ...] = (
         (("image_id", "groups.image_id"),),
     ),
     Table(
+        "model_skill",
+        "rank",
+        "Each model as one more annotator: what it is measured to know of each finding, and how much it counts beside the other models.",
+        ("finding", "model"),
+        (
+            _FINDING,
+            _c("model", STRING, "Registered model, trained here out of fold or published."),
+            _c("n", INT, "Films that it and an annotator speak of."),
+            _c("auroc_measured", FLOAT, "AUROC against the annotators' probabilities, films weighted by them."),
+            _c("standard_error", FLOAT, "Of a model without skill; null where nothing tells films apart.", null=True),
+            _c("auroc", FLOAT, "Believed AUROC against the truth: corrected for what annotators leave open, and shrunk; 0.5 if not heard."),
+            _c("is_heard", BOOL, "Whether the model alone shows skill on the finding."),
+            _c("weight", FLOAT, "Its share among the models that judge the finding; alike for all where none shows skill alone."),
+        ),
+    ),
+    Table(
         "verdicts",
         "review",
         "Reviewers' decisions, appended; the latest of a cell counts.",

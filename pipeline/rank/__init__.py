@@ -32,7 +32,7 @@ _ANNOTATIONS = ["image_id", "finding", "annotator", "state", "evidence", "mentio
 
 
 def run(home: Home, settings: Settings) -> StageResult:
-    """Write `label_issues`.
+    """Write `label_issues` and `model_skill`.
 
     Raises:
         PluginError: a detector is unknown or lacks its package.
@@ -42,7 +42,7 @@ def run(home: Home, settings: Settings) -> StageResult:
         raise SettingsError("rank.detectors is empty", f"choose among: {', '.join(DETECTORS.names())}")
     detectors = {name: DETECTORS.get(name) for name in settings.rank.detectors}
     annotations = home.read("annotations", _ANNOTATIONS).to_pandas()
-    known, unskilled = fused(home, home.read("labels", _LABELS).to_pandas(), implications=settings.label.implications)
+    known, skill, unskilled = fused(home, home.read("labels", _LABELS).to_pandas(), implications=settings.label.implications)
     tried = known[known["is_on_trial"]].reset_index(drop=True)
     needed = {column for detector in detectors.values() for column in detector.needs}
     doubted = _surrounded(home, cells.with_opposition(tried, annotations), annotations, needed)
@@ -50,12 +50,13 @@ def run(home: Home, settings: Settings) -> StageResult:
     judged = merge.judge(heard, detectors)
     ranked = merge.order(judged.cells.assign(pred_prob=doubted["pred_prob"]), settings.rank.max_issue_share)
     ranked = ranked.assign(reason=reasons.reasons(ranked, annotations))
-    home.write("label_issues", _arrow(ranked))
-    return _result(judged, ranked, unskilled)
+    home.write("label_issues", _arrow("label_issues", ranked))
+    home.write("model_skill", _arrow("model_skill", skill))
+    return _result(judged, ranked, skill, unskilled)
 
 
-def fused(home: Home, labels: pd.DataFrame, *, implications: bool) -> tuple[pd.DataFrame, list[str]]:
-    """Cells with `p_positive` from annotators and models, told by verdicts; and the findings whose models show no skill.
+def fused(home: Home, labels: pd.DataFrame, *, implications: bool) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Cells with `p_positive` from annotators and models, told by verdicts; each model's skill; and the findings on which they have none.
 
     A cell's own verdict is not in it, what verdicts on other cells teach is.
 
@@ -68,7 +69,7 @@ def fused(home: Home, labels: pd.DataFrame, *, implications: bool) -> tuple[pd.D
     # An audit's models have all come to pred_probs.
     if home.exists("published_scores"):
         opinions = pd.concat([opinions, cells.published(home.read("published_scores", cells.PUBLISHED).to_pandas())], ignore_index=True)
-    known = cells.with_model(cells.sided(labels), opinions)
+    known, each = cells.with_model(cells.sided(labels), opinions)
     p_positive = pd.Series(np.nan, known.index)
     unskilled = []
     for finding, part in known.groupby("finding", sort=True, observed=True):
@@ -77,7 +78,7 @@ def fused(home: Home, labels: pd.DataFrame, *, implications: bool) -> tuple[pd.D
         if part["model_score"].notna().any() and not skill.is_heard:
             unskilled.append(str(finding))
     known = known.assign(p_positive=p_positive)
-    return known.assign(p_positive=_coherent(known)) if implications else known, unskilled
+    return known.assign(p_positive=_coherent(known)) if implications else known, each, unskilled
 
 
 def _coherent(known: pd.DataFrame) -> npt.NDArray[np.float64]:
@@ -116,9 +117,9 @@ def _heard(doubted: pd.DataFrame, unskilled: list[str]) -> pd.DataFrame:
     return doubted.assign(**{column: doubted[column].mask(is_unskilled) for column in ("pred_prob", "neighbour_p", *dynamics.COLUMNS)})
 
 
-def _arrow(ranked: pd.DataFrame) -> pa.Table:
-    spec = tables.BY_NAME["label_issues"]
-    return pa.Table.from_pandas(ranked[list(spec.names)], schema=spec.types, preserve_index=False)
+def _arrow(name: str, rows: pd.DataFrame) -> pa.Table:
+    spec = tables.BY_NAME[name]
+    return pa.Table.from_pandas(rows[list(spec.names)], schema=spec.types, preserve_index=False)
 
 
 def _disabled(disabled: Mapping[str, list[str]], all_findings: set[str]) -> list[str]:
@@ -132,7 +133,7 @@ def _disabled(disabled: Mapping[str, list[str]], all_findings: set[str]) -> list
     ]
 
 
-def _result(judged: merge.Judged, ranked: pd.DataFrame, unskilled: list[str]) -> StageResult:
+def _result(judged: merge.Judged, ranked: pd.DataFrame, skill: pd.DataFrame, unskilled: list[str]) -> StageResult:
     issues = ranked[ranked["is_label_issue"]]
     counts: dict[str, int | float | str] = {
         "cells": len(ranked),
@@ -148,4 +149,5 @@ def _result(judged: merge.Judged, ranked: pd.DataFrame, unskilled: list[str]) ->
         warnings.append(f"the model shows no measurable skill on these findings and is not heard: {', '.join(unskilled)}")
     if counts["not_judged"]:
         warnings.append(f"{counts['not_judged']} labels are not ranked: the leading detector cannot judge them")
-    return StageResult(counts, tuple(warnings), {"issues": plots.issues(ranked)} if len(ranked) else {})
+    pictures = {"issues": plots.issues(ranked)} if len(ranked) else {}
+    return StageResult(counts, tuple(warnings), pictures | ({"skill": plots.skill(skill)} if len(skill) else {}))

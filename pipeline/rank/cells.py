@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pipeline.base import tables
 from pipeline.base.labels import LabelState
 from pipeline.base.ranks import by_rank
 from pipeline.rank import fusion
@@ -12,6 +13,7 @@ from pipeline.rank import fusion
 _AGAINST = {0: LabelState.POSITIVE, 1: LabelState.NEGATIVE}
 KEY = ["image_id", "finding"]
 PUBLISHED = [*KEY, "model", "score", "score_kind"]
+SKILL = list(tables.BY_NAME["model_skill"].names)
 
 
 def sided(labels: pd.DataFrame) -> pd.DataFrame:
@@ -35,19 +37,44 @@ def sided(labels: pd.DataFrame) -> pd.DataFrame:
     return found.loc[labels["given_annotator"].notna() | labels["verdict"].notna(), kept].reset_index(drop=True)
 
 
-def with_model(cells: pd.DataFrame, pred_probs: pd.DataFrame) -> pd.DataFrame:
-    """Add `pred_prob`, the mean over models, and `model_score` (`fusion.score`); NaN where no model judges the cell.
+def with_model(cells: pd.DataFrame, pred_probs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Add what the models say: `pred_prob`, and `model_score` (`fusion.score`); NaN where no model that is heard judges the cell.
 
     Args:
-        cells: image_id, finding.
+        cells: image_id, finding, p_annotators.
         pred_probs: image_id, finding, model, pred_prob.
+
+    Returns:
+        The cells; and rows of `model_skill`.
     """
     if pred_probs.empty:
-        return cells.assign(pred_prob=np.nan, model_score=np.nan)
+        return cells.assign(pred_prob=np.nan, model_score=np.nan), pd.DataFrame(columns=SKILL)
     wide = pred_probs.pivot_table("pred_prob", KEY, "model", observed=True)
-    scores = [pd.Series(fusion.score(part.to_numpy(np.float64)), part.index) for _, part in wide.groupby(level="finding", observed=True)]
-    opinions = pd.DataFrame({"pred_prob": wide.mean(axis=1), "model_score": pd.concat(scores)})
-    return cells.merge(opinions.reset_index(), on=KEY, how="left", validate="one_to_one")
+    believed = cells.set_index(KEY)["p_annotators"].reindex(wide.index)
+    parts = [_together(part.dropna(axis=1, how="all"), believed[part.index]) for _, part in wide.groupby(level="finding", observed=True)]
+    opinions, skill = (pd.concat(frames) for frames in zip(*parts, strict=True))
+    return cells.merge(opinions.reset_index(), on=KEY, how="left", validate="one_to_one"), skill.reset_index(drop=True)
+
+
+def _together(opinions: pd.DataFrame, believed: pd.Series[float]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Of one finding: pred_prob and model_score of several models, and the models' rows of `model_skill`."""
+    values, p_annotators = opinions.to_numpy(np.float64), np.asarray(believed, np.float64)
+    skills = fusion.skills(values, p_annotators)
+    weight = fusion.weights(skills, float(believed.mean()))
+    said = {"pred_prob": fusion.weighted_mean(values, weight), "model_score": fusion.score(values, weight)}
+    known = pd.DataFrame(
+        {
+            "finding": opinions.index.get_level_values("finding")[0],
+            "model": opinions.columns.astype(str),
+            "n": (opinions.notna() & believed.notna().to_numpy()[:, None]).sum().to_numpy(),
+            "auroc_measured": [skill.measured for skill in skills],
+            "standard_error": [skill.standard_error if np.isfinite(skill.standard_error) else None for skill in skills],
+            "auroc": [skill.auroc for skill in skills],
+            "is_heard": [skill.is_heard for skill in skills],
+            "weight": weight,
+        }
+    )
+    return pd.DataFrame(said, opinions.index), known[SKILL]
 
 
 def published(scores: pd.DataFrame) -> pd.DataFrame:

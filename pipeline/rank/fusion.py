@@ -1,9 +1,10 @@
 """One probability from annotators and models: log-odds added up, the models' share by what they are measured to know.
 
-Models enter by order alone: each one's probabilities become normal quantiles of their ranks, and the quantiles are averaged, so that a
-model that is scaled or calibrated in another way counts like the others, and ten models of one kind count as one good one.
+Models enter by order alone: each one's probabilities become normal quantiles of their ranks, so that a model that is scaled or calibrated
+in another way counts like the others. Each is measured as an annotator of its own, and the quantiles are averaged, weighted by the log-odds
+that one of them is worth: a model that shows no skill is not heard, and ten models of one kind count as one good one.
 
-How much such a score knows is its AUROC against a truth that nobody has. The annotators' probabilities p stand in: with weights p and 1 - p
+How much a score knows is its AUROC against a truth that nobody has. The annotators' probabilities p stand in: with weights p and 1 - p
 the AUROC shrinks towards 1/2 by d = var(p) / (mean(p) (1 - mean(p))), the share of the truth's variance that p explains (for a 0/1 label
 with known noise, Menon et al. 2015, ICML, corollary 3), so dividing by d undoes it. Under the binormal model an AUROC A is a distance
 d' = sqrt(2) z(A) between the classes, and the log-odds rise by d' for each standard deviation within a class.
@@ -20,6 +21,7 @@ shown the most suspicious ones first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,23 +65,46 @@ class Skill:
 NO_SKILL = Skill(0.5, float("inf"), 0.5)
 
 
-def score(pred_probs: Floats) -> Floats:
+def skills(pred_probs: Floats, p_annotators: Floats) -> list[Skill]:
+    """What each of several models is measured to know of one finding, on the films that it and an annotator speak of.
+
+    Args:
+        pred_probs: shape (n, models), any scale, NaN where a model is silent.
+        p_annotators: posterior over annotators, NaN where nobody was asked, shape (n,).
+    """
+    both = np.isfinite(pred_probs) & np.isfinite(p_annotators)[:, None]
+    return [measure(p_annotators[spoken], column[spoken]) for column, spoken in zip(pred_probs.T, both.T, strict=True)]
+
+
+def weights(known: Sequence[Skill], prevalence: float) -> Floats:
+    """How much each model counts, shape (models,), summing to 1: the log-odds that a standard deviation of it is worth; alike if none."""
+    worth = np.array([slope(skill.auroc, prevalence, 1.0) for skill in known])
+    return worth / worth.sum() if worth.any() else np.full(len(worth), 1 / max(len(worth), 1))
+
+
+def score(pred_probs: Floats, weight: Floats) -> Floats:
     """One score from several models.
 
     Args:
         pred_probs: shape (n, models), any scale, NaN where a model is silent.
+        weight: of `weights`, shape (models,).
 
     Returns:
-        Mean normal quantile of the ranks, shape (n,); NaN where all models are silent.
+        Weighted mean normal quantile of the ranks, shape (n,); NaN where all models that count are silent.
     """
     from scipy.special import ndtri
     from scipy.stats import rankdata
 
     ranks = rankdata(pred_probs, axis=0, nan_policy="omit")
-    quantiles = ndtri((ranks - 0.5) / np.maximum(np.isfinite(pred_probs).sum(axis=0), 1))
-    spoken = np.isfinite(quantiles)
-    total = np.where(spoken, quantiles, 0.0).sum(axis=1)
-    return np.asarray(np.where(spoken.any(axis=1), total / np.maximum(spoken.sum(axis=1), 1), np.nan))
+    return weighted_mean(ndtri((ranks - 0.5) / np.maximum(np.isfinite(pred_probs).sum(axis=0), 1)), weight)
+
+
+def weighted_mean(opinions: Floats, weight: Floats) -> Floats:
+    """Weighted mean over the models that speak of a film, shape (n,), of opinions, shape (n, models); NaN where none that counts does."""
+    counted = np.isfinite(opinions) * weight
+    total = counted.sum(axis=1)
+    summed = (np.where(counted > 0, opinions, 0.0) * counted).sum(axis=1)
+    return np.asarray(np.divide(summed, total, out=np.full(len(opinions), np.nan), where=total > 0))
 
 
 def fuse(p_annotators: Floats, scores: Floats, p_verdict: Floats, theta_sd: Floats | None = None) -> tuple[Floats, Skill]:

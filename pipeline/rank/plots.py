@@ -1,7 +1,8 @@
-"""Pictures of label issues for people who look at a run."""
+"""Pictures of label issues, and of the models behind them, for people who look at a run."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from pipeline.base.pictures import png
@@ -36,4 +37,25 @@ def issues(ranked: pd.DataFrame) -> bytes:
     found.set_xlabel("labels read")
     found.set_ylabel("wrong labels expected among them")
     found.legend(frameon=False, fontsize="small")
+    return png(figure, dpi=100)
+
+
+def skill(known: pd.DataFrame) -> bytes:
+    """PNG: what each model is believed to know of each finding; a model that says nothing of a finding has an empty field.
+
+    Args:
+        known: rows of `model_skill`.
+    """
+    from matplotlib.figure import Figure
+
+    auroc = known.pivot(index="finding", columns="model", values="auroc")
+    figure = Figure(figsize=(max(1.1 * auroc.shape[1] + 3.5, 5.0), max(0.3 * len(auroc) + 1.5, 2.5)), layout="constrained")
+    axes = figure.subplots()
+    shades = axes.imshow(auroc.to_numpy(float), cmap="Greens", vmin=0.5, vmax=1.0, aspect="auto")
+    axes.set_xticks(range(auroc.shape[1]), list(auroc.columns), rotation=30, ha="right")
+    axes.set_yticks(range(len(auroc)), list(auroc.index))
+    for place, value in np.ndenumerate(auroc.to_numpy(float)):
+        told = "" if np.isnan(value) else f"{value:.2f}" if value > 0.5 else "not heard"
+        axes.text(place[1], place[0], told, ha="center", va="center", fontsize="small", color="white" if value > 0.85 else "black")
+    figure.colorbar(shades, label="believed AUROC", shrink=0.8)
     return png(figure, dpi=100)

@@ -8,9 +8,12 @@ import pytest
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores, order_label_issues
 from scipy.stats import norm
+from sklearn.metrics import roc_auc_score
 
 from pipeline.base.interfaces import DETECTORS
-from pipeline.rank.fusion import MAX_AUROC, fuse, measure, score, slope
+from pipeline.rank.fusion import MAX_AUROC, fuse, measure, score, skills, slope, weights
+
+ONE = np.array([1.0])
 
 
 def noisy_cells(n: int = 600, seed: int = 0, flip: float = 0.12) -> tuple[pd.DataFrame, np.ndarray]:
@@ -112,11 +115,11 @@ def test_fusion_lets_a_skilled_model_speak_and_a_useless_one_not() -> None:
     heard = np.where(rng.random(800) < np.where(truth, 0.8, 0.1), 0.75, 0.1)
     good = 1 / (1 + np.exp(-(np.where(truth, 1.5, -1.5) + rng.normal(0, 1, 800))))
     useless = np.clip(rng.beta(2, 5, 800), 0.01, 0.99)
-    fused, skill = fuse(heard, score(good[:, None]), np.full(len(heard), np.nan))
+    fused, skill = fuse(heard, score(good[:, None], ONE), np.full(len(heard), np.nan))
     assert skill.is_heard
     assert np.mean((fused - truth) ** 2) < 0.75 * np.mean((heard - truth) ** 2)
     assert fused.mean() == pytest.approx(heard.mean())
-    still, none = fuse(heard, score(useless[:, None]), np.full(len(heard), np.nan))
+    still, none = fuse(heard, score(useless[:, None], ONE), np.full(len(heard), np.nan))
     assert not none.is_heard
     np.testing.assert_array_equal(still, heard)
 
@@ -126,7 +129,7 @@ def test_fusion_ignores_a_model_that_says_the_opposite_and_one_that_says_nothing
     truth = rng.random(500) < 0.3
     heard = np.where(truth, 0.8, 0.1)
     inverted = np.where(truth, 0.2, 0.8) + rng.uniform(-0.1, 0.1, 500)
-    for scores in (score(inverted[:, None]), np.zeros(500), np.full(500, np.nan)):
+    for scores in (score(inverted[:, None], ONE), np.zeros(500), np.full(500, np.nan)):
         fused, skill = fuse(heard, scores, np.full(len(heard), np.nan))
         assert not skill.is_heard
         np.testing.assert_array_equal(fused, heard)
@@ -138,7 +141,7 @@ def test_fusion_leaves_unmodelled_films_alone() -> None:
     heard = np.where(truth, 0.9, 0.05)
     sure = np.where(truth, 0.999, 0.001)
     sure[:10] = np.nan
-    fused, skill = fuse(heard, score(sure[:, None]), np.full(len(heard), np.nan))
+    fused, skill = fuse(heard, score(sure[:, None], ONE), np.full(len(heard), np.nan))
     np.testing.assert_array_equal(fused[:10], heard[:10])
     assert skill.auroc <= MAX_AUROC
 
@@ -149,7 +152,7 @@ def test_verdicts_on_the_most_suspicious_cells_correct_the_fusion_of_the_others(
     n = 4000
     truth = rng.random(n) < 0.1
     heard = np.where(rng.random(n) < np.where(truth, 0.7, 0.2), 0.6, 0.2)
-    scores = score((truth * 1.5 + rng.normal(0, 1, n))[:, None])
+    scores = score((truth * 1.5 + rng.normal(0, 1, n))[:, None], ONE)
     before, _ = fuse(heard, scores, np.full(n, np.nan))
     shown = np.argsort(-np.abs((heard > 0.5) - before))[:150]
     p_verdict = np.full(n, np.nan)
@@ -192,7 +195,57 @@ def test_binormal_slope_gives_the_log_odds_of_the_generating_model() -> None:
 
 def test_scores_go_by_order_and_average_over_the_models_that_speak() -> None:
     one = np.array([0.1, 0.5, 0.9, np.nan])
-    np.testing.assert_allclose(score(one[:, None]), score((1000 * one - 7)[:, None]))
-    both = score(np.stack([one, [np.nan, np.nan, np.nan, 3.0]], axis=1))
+    np.testing.assert_allclose(score(one[:, None], ONE), score((1000 * one - 7)[:, None], ONE))
+    alike = np.array([0.5, 0.5])
+    both = score(np.stack([one, [np.nan, np.nan, np.nan, 3.0]], axis=1), alike)
     np.testing.assert_allclose(both, [norm.ppf(1 / 6), 0.0, norm.ppf(5 / 6), 0.0], atol=1e-12)
-    assert np.isnan(score(np.full((3, 2), np.nan))).all()
+    assert np.isnan(score(np.full((3, 2), np.nan), alike)).all()
+    np.testing.assert_array_equal(np.isnan(score(np.stack([one, one[::-1]], axis=1), np.array([1.0, 0.0]))), np.isnan(one))
+
+
+def _models(rng: np.random.Generator, strengths: tuple[float, ...], n: int = 3000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Truth, what annotators believe, and models of these strengths (distance between the classes in standard deviations)."""
+    truth = rng.random(n) < 0.3
+    heard = np.where(rng.random(n) < np.where(truth, 0.7, 0.1), 0.75, 0.12)
+    return truth, heard, truth[:, None] * np.array(strengths) + rng.normal(size=(n, len(strengths)))
+
+
+def test_each_model_is_measured_alone_so_that_bad_ones_do_not_silence_a_good_one() -> None:
+    truth, heard, models = _models(np.random.default_rng(5), (2.0, *[0.0] * 6))
+    known = skills(models, heard)
+    weight = weights(known, float(heard.mean()))
+    assert known[0].is_heard
+    assert known[0].auroc == pytest.approx(norm.cdf(np.sqrt(2)), abs=0.03)
+    assert weight.sum() == pytest.approx(1)
+    assert weight[0] > 0.8
+    nobody = np.full(len(heard), np.nan)
+    alone, _ = fuse(heard, score(models[:, :1], ONE), nobody)
+    together, _ = fuse(heard, score(models, weight), nobody)
+    averaged, _ = fuse(heard, score(models, np.full(7, 1 / 7)), nobody)
+    wrong = [float(np.mean((fused - truth) ** 2)) for fused in (alone, together, averaged)]
+    assert wrong[1] < wrong[0] + 0.005
+    assert wrong[1] < 0.8 * wrong[2]
+
+
+def test_models_of_unlike_skill_count_by_what_they_are_worth() -> None:
+    truth, heard, models = _models(np.random.default_rng(6), (2.0, 0.7))
+    weight = weights(skills(models, heard), float(heard.mean()))
+    assert weight[0] / weight[1] == pytest.approx(2.0 / 0.7, rel=0.35)
+    by_worth, alike = (roc_auc_score(truth, score(models, how)) for how in (weight, np.array([0.5, 0.5])))
+    assert by_worth > max(alike, roc_auc_score(truth, models[:, 0]))
+
+
+def test_models_without_skill_count_alike() -> None:
+    _, heard, models = _models(np.random.default_rng(7), (0.0, 0.0, 0.0), 200)
+    silent = skills(np.full((200, 2), np.nan), heard)
+    np.testing.assert_allclose(weights(silent, 0.3), [0.5, 0.5])
+    known = [one for one in skills(models, heard) if not one.is_heard]
+    np.testing.assert_allclose(weights(known, 0.3), 1 / len(known))
+
+
+def test_what_a_model_knows_is_measured_where_annotators_spoke_too() -> None:
+    _, heard, models = _models(np.random.default_rng(8), (1.5,))
+    heard[::2] = np.nan
+    models[1::4] = np.nan
+    both = np.isfinite(heard) & np.isfinite(models[:, 0])
+    assert skills(models, heard) == [measure(heard[both], models[both, 0])]

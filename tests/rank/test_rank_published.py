@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score
 
 from pipeline.base.labels import from_chexpert
 from pipeline.label import matrix, posterior, priors
-from pipeline.rank.fusion import fuse, score
+from pipeline.rank.fusion import fuse, score, skills, weights
 
 FINDINGS = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
 
@@ -27,7 +27,9 @@ def test_beats_self_confidence_of_the_mean_model(shared_data: Path) -> None:
         rows = pd.DataFrame({"image_id": labels.index, "finding": finding, "annotator": "published:chexpert", "state": said, "grade": None})
         one = matrix.build(rows, list(labels.index), [finding], ["published:chexpert"])[0]
         heard = posterior.fit(one.words, priors.load().of(finding, one.annotators, one.words), np.random.default_rng(0)).p_positive
-        fused, _ = fuse(heard, score(np.stack([model[finding].to_numpy() for model in models], axis=1)), np.full(len(heard), np.nan))
+        opinions = np.stack([model[finding].to_numpy() for model in models], axis=1)
+        together = score(opinions, weights(skills(opinions, heard), float(heard.mean())))
+        fused, _ = fuse(heard, together, np.full(len(heard), np.nan))
         present = truth[finding].reindex(labels.index).to_numpy() == 1
         for uncertain in (1, 0):
             given = labels[finding].replace(-1, uncertain).fillna(0).to_numpy()
