@@ -6,13 +6,15 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torchvision.transforms.v2 import InterpolationMode, functional
 
 MAX_SHIFT = 0.06
 MAX_SCALE = 0.08
 MAX_DEGREES = 4.0
 MAX_CONTRAST = 0.15
 MAX_BRIGHTNESS = 0.15
+# How far from the edge of a film, as a share of it, its changed picture can reach: half of the scale, the shift, and a turn's corner.
+_MARGIN = 0.5 * MAX_SCALE / (1 - MAX_SCALE) + MAX_SHIFT / (1 - MAX_SCALE) + math.sin(math.radians(MAX_DEGREES))
 
 
 def standardise(films: Tensor) -> Tensor:
@@ -33,23 +35,32 @@ def changes(n: int, generator: torch.Generator) -> Tensor:
 
 
 def augment(films: Tensor, drawn: Tensor) -> Tensor:
-    """Shift, scale, turn, and change contrast and brightness of every film by its own amount, in one resampling on the films' device.
+    """Turn, scale, shift, and change contrast and brightness of every film by its own amount, on the films' device.
 
-    torchvision's transforms draw one change for a whole batch, or take films one by one.
+    By torchvision's kernels; its transform classes draw for a whole batch at once, from torch's global generator, so the amounts come from
+    `changes`. What moves in from outside is the film's edge, drawn out.
 
     Args:
         films: standardised, (n, 1, height, width).
         drawn: (n, 6) of `changes`.
     """
-    n, drawn = len(films), drawn.to(films.device)
-    grid = functional.affine_grid(_affine(drawn), list(films.shape), align_corners=False)
-    moved = functional.grid_sample(films, grid, padding_mode="border", align_corners=False)
-    contrast = (1 + MAX_CONTRAST * drawn[:, 4]).view(n, 1, 1, 1)
-    return moved * contrast + (MAX_BRIGHTNESS * drawn[:, 5]).view(n, 1, 1, 1)
+    height, width = films.shape[-2:]
+    wide = functional.pad(films, [math.ceil(_MARGIN * width), math.ceil(_MARGIN * height)], padding_mode="edge")
+    moved = torch.stack([_changed(film, *amounts, shape=(height, width)) for film, amounts in zip(wide, drawn.tolist(), strict=True)])
+    cropped: Tensor = functional.center_crop(moved, [height, width])
+    return cropped
 
 
-def _affine(draws: Tensor) -> Tensor:
-    angle, scale = math.radians(MAX_DEGREES) * draws[:, 0], 1 + MAX_SCALE * draws[:, 1]
-    shift = 2 * MAX_SHIFT * draws[:, 2:4]
-    cosine, sine = torch.cos(angle) * scale, torch.sin(angle) * scale
-    return torch.stack([torch.stack([cosine, -sine, shift[:, 0]], 1), torch.stack([sine, cosine, shift[:, 1]], 1)], 1)
+def _changed(
+    film: Tensor, turn: float, scale: float, right: float, down: float, contrast: float, brightness: float, *, shape: tuple[int, int]
+) -> Tensor:
+    """One film, (1, height, width), by amounts in [-1, 1); shifts are shares of `shape`."""
+    moved: Tensor = functional.affine(
+        film,
+        angle=MAX_DEGREES * turn,
+        translate=[MAX_SHIFT * right * shape[1], MAX_SHIFT * down * shape[0]],
+        scale=1 + MAX_SCALE * scale,
+        shear=[0.0, 0.0],
+        interpolation=InterpolationMode.BILINEAR,
+    )
+    return moved * (1 + MAX_CONTRAST * contrast) + MAX_BRIGHTNESS * brightness

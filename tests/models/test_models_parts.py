@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -58,6 +60,23 @@ def test_augmentation_moves_a_film_a_little_and_never_mirrors_it() -> None:
     assert not torch.equal(moved, film)
     assert (moved[..., :20].mean((1, 2, 3)) > moved[..., 20:].mean((1, 2, 3))).all(), "the left side stays left"
     assert torch.equal(moved, augment(film, changes(len(film), torch.Generator().manual_seed(0))))
+
+
+def test_augmentation_does_what_was_drawn_and_draws_the_edge_out() -> None:
+    film = torch.rand(1, 1, 50, 40, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(augment(film, torch.zeros(1, 6)), film, atol=1e-5)
+    # The largest shift is 3 of 50 rows.
+    down = augment(film, torch.tensor([[0.0, 0.0, 0.0, 1.0, 0.0, 0.0]]))
+    assert torch.allclose(down[..., 3:, :], film[..., :-3, :], atol=1e-4)
+    assert torch.allclose(down[..., :3, :], film[..., :1, :].expand(-1, -1, 3, -1), atol=1e-4)
+    brighter = augment(film, torch.tensor([[0.0, 0.0, 0.0, 0.0, 1.0, -1.0]]))
+    assert torch.allclose(brighter, film * 1.15 - 0.15, atol=1e-5)
+
+
+@pytest.mark.parametrize("corner", list(itertools.product((-1.0, 1.0), repeat=4)))
+def test_nothing_but_film_moves_in(corner: tuple[float, ...]) -> None:
+    moved = augment(torch.full((1, 1, 96, 72), -5.0), torch.tensor([[*corner, 0.0, 0.0]]))
+    assert torch.allclose(moved, torch.tensor(-5.0), atol=1e-4)
 
 
 @pytest.mark.parametrize(("n", "batch_size", "steps"), [(2, 32, 1), (3, 2, 1), (33, 32, 4), (100, 32, 12), (1000, 32, 32), (5, 2, 2)])
