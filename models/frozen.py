@@ -16,16 +16,16 @@ from models import devices
 from models.films import Films, StoredFilms
 from models.memory import array_file
 from models.networks import FilmNetwork
-from models.objective import Task, prior_logits
+from models.objective import Lesson, Loss, Task, prior_logits
 from models.recipes import Recipe, facts, new_network
 from models.training import Fitted, Material, predict_logits
 from pipeline.base.errors import SettingsError
+from pipeline.base.interfaces import LOSSES
 from pipeline.base.provenance import digest
 
 # On squared weights of standardised features, for each known cell: weak, as logistic regression has it with C = 1 at 100 films.
 PENALTY = 0.005
 MAX_STEPS = 200
-LOSSES = ("bce", "weighted_bce", "focal", "asymmetric", "gce")
 
 
 def features(folder: Path, films: Films, source: object, recipe: Recipe) -> StoredFilms:
@@ -38,15 +38,22 @@ def features(folder: Path, films: Films, source: object, recipe: Recipe) -> Stor
         recipe: with the checkpoint.
 
     Raises:
-        SettingsError: without a checkpoint features are random; or the loss keeps a memory of steps, which a head fitted at once has not.
+        PluginError: no such loss, or a package it needs is missing.
+        SettingsError: without a checkpoint features are random; or the loss changes from step to step, and a head is fitted at once.
     """
     if recipe.checkpoint is None:
         raise SettingsError("train.frozen keeps a trunk that knows something, and predict.checkpoint is not set", "set predict.checkpoint")
-    if unfit := sorted({recipe.loss, *dict(recipe.losses).values()} - set(LOSSES)):
-        raise SettingsError(f"a head over a frozen trunk is not fitted by {', '.join(unfit)}", f"choose from: {', '.join(LOSSES)}")
+    if unfit := sorted(name for name in {recipe.loss, *dict(recipe.losses).values()} if _needs_steps(name)):
+        fit = [name for name in LOSSES.names() if not LOSSES.missing(name) and not _needs_steps(name)]
+        raise SettingsError(f"a head over a frozen trunk is not fitted by {', '.join(unfit)}", f"choose from: {', '.join(fit)}")
     told = facts(recipe)
     key = digest([source, {name: told[name] for name in ("model", "channels", "checkpoint", "device")}])[:32]
     return StoredFilms(array_file(folder / f"features-{key}.npy", partial(_embed, films, recipe)))
+
+
+def _needs_steps(name: str) -> bool:
+    loss: Loss = LOSSES.get(name)(Lesson(torch.tensor([[0.0], [1.0]]), partial(_head, 1), 1.0))
+    return loss.needs_steps
 
 
 def judge(train: Material, others: Sequence[Material], recipe: Recipe) -> tuple[list[npt.NDArray[np.float64]], Fitted]:

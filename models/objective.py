@@ -59,9 +59,11 @@ class Loss(nn.Module):
     Attributes:
         added: (findings,) log-odds by which the loss moves a network that fits it: what it weighs positives with, as a logarithm.
         starts_at: share of the training that goes by with `weighted_bce` first.
+        needs_steps: whether it changes from step to step, so that no head is fitted to it at once (`models.frozen`).
     """
 
     starts_at: float = 0.0
+    needs_steps: bool = False
 
     def __init__(self, lesson: Lesson) -> None:
         super().__init__()

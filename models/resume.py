@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from lightning_fabric.plugins.precision import Precision
 from torch import Tensor, nn
 
 from models.checkpoints import UNREADABLE
@@ -21,19 +22,21 @@ if TYPE_CHECKING:
 _COUNTS = ("epoch", "step", "best_loss", "best", "waited", "taken_over")
 
 
-def keep(path: Path, fingerprint: str, course: Course) -> None:
+def keep(path: Path, fingerprint: str, course: Course, precision: Precision) -> None:
     """Write the state, whole or not at all.
 
     Args:
         path: file.
         fingerprint: digest of recipe, films, targets, code and library versions.
         course: after a finished epoch.
+        precision: in which it computes; fp16 scales gradients by what it learnt from those before.
     """
     state: dict[str, Any] = {name: getattr(course, name) for name in _COUNTS}
     state |= {
         "fingerprint": fingerprint,
         "task": course.task.state_dict(),
         "optimizer": course.optimizer.state_dict(),
+        "precision": precision.state_dict(),
         "order": course.order.get_state(),
         "random": torch.get_rng_state(),
         "random_cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
@@ -46,7 +49,7 @@ def keep(path: Path, fingerprint: str, course: Course) -> None:
     atomic_bytes(path, buffer.getvalue())
 
 
-def go_on(path: Path, fingerprint: str, course: Course) -> bool:
+def go_on(path: Path, fingerprint: str, course: Course, precision: Precision) -> bool:
     """Take up the state that is kept; False, and nothing happens, where there is none, it is damaged, or follows from something else."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -60,6 +63,7 @@ def go_on(path: Path, fingerprint: str, course: Course) -> bool:
     for name in course.taken_over:
         course.take_over(name)
     course.optimizer.load_state_dict(state["optimizer"])
+    precision.load_state_dict(state["precision"])
     course.order.set_state(state["order"])
     torch.set_rng_state(state["random"])
     if state["random_cuda"] is not None and torch.cuda.is_available():

@@ -218,7 +218,7 @@ def _fit(
         network.to(fabric.device).to(memory_format=torch.channels_last)
         course = _begin(network, targets, material.losses(recipe), recipe, sides)
         if keep is not None:
-            resume.go_on(keep.path, keep.fingerprint, course)
+            resume.go_on(keep.path, keep.fingerprint, course, fabric.strategy.precision)
         if recipe.compile:
             network.compile()
         groups = np.arange(len(targets)) if material.groups is None else material.groups
@@ -286,7 +286,7 @@ def _run(
             course.epoch += 1
             is_over = recipe.patience > 0 and held_out is not None and _has_waited(fabric, course, held_out, recipe)
             if keep is not None and fabric.is_global_zero and course.epoch < recipe.epochs:
-                resume.keep(keep.path, keep.fingerprint, course)
+                resume.keep(keep.path, keep.fingerprint, course, fabric.strategy.precision)
             if is_over:
                 return
 

@@ -21,6 +21,7 @@ class AucMargin(Loss):
     """LibAUC's `MultiLabelAUCMLoss` on the cells that are surely present or absent, each finding on its own films."""
 
     starts_at = WARM_START
+    needs_steps = True
 
     def __init__(self, lesson: Lesson) -> None:
         super().__init__(lesson)

@@ -19,6 +19,8 @@ FORGET_SHARE, RAMP = 0.2, 0.3
 class CoTeaching(Loss):
     """The peer network lives in the loss and learns beside the network, which alone is kept."""
 
+    needs_steps = True
+
     def __init__(self, lesson: Lesson) -> None:
         super().__init__(lesson)
         self.peer = lesson.peer(lesson.targets.shape[1])

@@ -19,6 +19,8 @@ _LEAST = 1e-4
 class EarlyLearning(Loss):
     """Cross-entropy plus WEIGHT times log(1 - agreement with what the network used to say)."""
 
+    needs_steps = True
+
     def __init__(self, lesson: Lesson) -> None:
         super().__init__(lesson)
         self.memory: Tensor

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from factories import phantom
+from lightning_fabric.plugins.precision import MixedPrecision, Precision
 from torch import nn
 
 from models import checkpoints, devices, frozen, resume, training
@@ -79,8 +80,8 @@ def test_a_stopped_training_goes_on_to_the_same_bits(
     keep = Keep(tmp_path / "deep" / "a.state", "films and settings")
     original = resume.keep
 
-    def stop(path: Path, fingerprint: str, course: training.Course) -> None:
-        original(path, fingerprint, course)
+    def stop(path: Path, fingerprint: str, course: training.Course, precision: Precision) -> None:
+        original(path, fingerprint, course, precision)
         if course.epoch == stopped_after:
             raise StoppedError
 
@@ -106,12 +107,21 @@ def test_weights_that_are_kept_say_what_they_were_made_from(material: Material, 
 
 def test_a_state_of_something_else_or_a_damaged_one_is_not_taken_up(material: Material, tmp_path: Path) -> None:
     course = training._begin(new_network(RECIPE, 3), torch.as_tensor(material.targets).float(), material.losses(RECIPE), RECIPE, None)
-    resume.keep(tmp_path / "a.state", "one", course)
-    assert resume.go_on(tmp_path / "a.state", "one", course)
-    assert not resume.go_on(tmp_path / "a.state", "two", course)
+    resume.keep(tmp_path / "a.state", "one", course, Precision())
+    assert resume.go_on(tmp_path / "a.state", "one", course, Precision())
+    assert not resume.go_on(tmp_path / "a.state", "two", course, Precision())
     (tmp_path / "a.state").write_bytes(b"half")
-    assert not resume.go_on(tmp_path / "a.state", "one", course)
-    assert not resume.go_on(tmp_path / "none.state", "one", course)
+    assert not resume.go_on(tmp_path / "a.state", "one", course, Precision())
+    assert not resume.go_on(tmp_path / "none.state", "one", course, Precision())
+
+
+def test_what_fp16_scales_gradients_by_is_kept(material: Material, tmp_path: Path) -> None:
+    course = training._begin(new_network(RECIPE, 3), torch.as_tensor(material.targets).float(), material.losses(RECIPE), RECIPE, None)
+    learnt, fresh = (MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=scale)) for scale in (256.0, 65536.0))
+    resume.keep(tmp_path / "a.state", "one", course, learnt)
+    assert fresh.state_dict() != learnt.state_dict()
+    assert resume.go_on(tmp_path / "a.state", "one", course, fresh)
+    assert fresh.state_dict() == learnt.state_dict()
 
 
 @pytest.mark.parametrize("parts", [2, 5, 64])
