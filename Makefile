@@ -11,7 +11,7 @@ JOBS ?= 2
 PORT ?= 3000
 PATIENTS ?= 300
 
-.PHONY: help demo test ui check format lint types imports docs bench golden system
+.PHONY: help demo test test-upstream ui check format lint types imports docs bench golden system
 .PHONY: new-source new-label_file new-rule new-labeler new-policy new-detector new-model new-loss new-zoo new-format
 
 help:  ## list the targets
@@ -32,6 +32,10 @@ demo: $(STAMP)  ## a sample hospital through the whole path, with a report at th
 test: $(STAMP)  ## the whole test suite
 	@.ci/system-packages.sh
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+test-upstream: $(STAMP)  ## models, losses and label files against the packages they come from, which go into .upstream
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .upstream -r tests/models/zoo/upstream.txt
+	@PYTHONPATH=.upstream $(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests/models tests/collect/test_sources_full.py $(ARGS)
 
 ui: export DAGSTER_HOME = $(CURDIR)
 ui: export DAGSTER_DISABLE_TELEMETRY = 1

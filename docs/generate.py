@@ -128,7 +128,7 @@ def models_page() -> str:
         "of different kinds (probability, logit, cosine, op_normalised, yes_no) are never compared with each other.",
         "",
         "Where the upstream package can be installed, tests hold ours against it on random weights (1e-5):",
-        "`pip install --no-deps -r tests/models/zoo/upstream.txt`, then `pytest tests/models/zoo`. How to add a model:",
+        "`make test-upstream`. How to add a model:",
         "[extending](extending/zoo.md).",
         "",
     ]

@@ -180,7 +180,7 @@ def test_weights_find_more_of_a_rare_finding() -> None:
         assert found["weighted_bce"] > found["bce"] + 0.02
 
 
-@pytest.mark.skipif("aucm" not in HERE, reason="pip install --no-deps libauc")
+@pytest.mark.skipif("aucm" not in HERE, reason="make test-upstream")
 def test_aucm_orders_a_rare_finding_better() -> None:
     gains = []
     for rng in seeds():

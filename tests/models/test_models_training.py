@@ -59,7 +59,7 @@ class StoppedError(Exception):
         {"ema": 0.9, "losses": MIXED},
         {"patience": 2, "sampler": "patient", "schedule": "cosine"},
         {"sampler": "finding", "accumulate": 3, "channels": 3},
-        pytest.param({"loss": "aucm"}, marks=pytest.mark.skipif(bool(LOSSES.missing("aucm")), reason="pip install --no-deps libauc")),
+        pytest.param({"loss": "aucm"}, marks=pytest.mark.skipif(bool(LOSSES.missing("aucm")), reason="make test-upstream")),
     ],
     ids=lambda changed: "-".join(map(str, changed)) or "plain",
 )

@@ -1,6 +1,6 @@
 """Our networks and preprocessing equal the upstream packages' own on the same random weights. The packages are optional.
 
-pip install --no-deps -r tests/models/zoo/upstream.txt
+make test-upstream
 """
 
 from __future__ import annotations
@@ -37,9 +37,7 @@ def load(name: str, path: Path, **options: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def xrv() -> ModuleType:
-    return pytest.importorskip(
-        "torchxrayvision", reason="the package torchxrayvision is not here: pip install --no-deps -r tests/models/zoo/upstream.txt"
-    )
+    return pytest.importorskip("torchxrayvision", reason="the package torchxrayvision is not here: make test-upstream")
 
 
 def upstreams_film(xrv: ModuleType, pixels: np.ndarray) -> torch.Tensor:
@@ -161,7 +159,7 @@ def libauc_module(name: str) -> ModuleType:
     """One file of libauc: the package itself imports graph networks that nothing here needs."""
     found = importlib.util.find_spec("libauc")
     if found is None or not found.submodule_search_locations:
-        pytest.skip("the package libauc is not here: pip install --no-deps -r tests/models/zoo/upstream.txt")
+        pytest.skip("the package libauc is not here: make test-upstream")
     spec = importlib.util.spec_from_file_location(f"_libauc_{name}", Path(found.submodule_search_locations[0]) / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
