@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -125,6 +125,15 @@ class Task(nn.Module):
     def late(self) -> dict[str, Loss]:
         """Losses that start late, by name."""
         return {name: cast(Loss, self.losses[name]) for name in self.warm_up}
+
+
+def of_every_process(*values: Tensor) -> tuple[Tensor, ...]:
+    """What all processes of a training have, one after the other, on this one's device; `values` themselves where there is one process."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return values
+    gathered: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(gathered, [value.cpu() for value in values])
+    return tuple(torch.cat([one[place] for one in gathered]).to(value.device) for place, value in enumerate(values))
 
 
 def known_cells(targets: Tensor) -> tuple[Tensor, Tensor]:

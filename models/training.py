@@ -25,7 +25,7 @@ from models.augmentation import augment, changes, standardise
 from models.dynamics import Dynamics, Recorder
 from models.films import Films
 from models.networks import FilmNetwork, batch_norms, is_small
-from models.objective import Task, masked_bce, prior_logits
+from models.objective import Task, masked_bce, of_every_process, prior_logits
 from models.recipes import Recipe
 from models.sampling import SAMPLERS, Order, batches
 from models.schedules import SCHEDULES
@@ -281,7 +281,7 @@ def _run(
         if course.average is not None:
             course.average.update_parameters(course.task.network)
         if course.recorder is not None:
-            _note(fabric, course, mine, logits, prior, progress)
+            _note(course, mine, logits, prior, progress)
         if is_last:
             course.epoch += 1
             is_over = recipe.patience > 0 and held_out is not None and _has_waited(fabric, course, held_out, recipe)
@@ -314,7 +314,7 @@ def _step(
     # Divided by the known cells of the whole step, so that neither processes nor parts change what a cell weighs.
     known = max(1, int(torch.isfinite(targets[rows]).sum()))
     mine, course_logits = rows[fabric.global_rank :: fabric.world_size], []
-    parts = torch.arange(len(mine)).tensor_split(min(recipe.accumulate, len(mine)))
+    parts = torch.arange(len(mine)).tensor_split(min(recipe.accumulate, len(rows) // fabric.world_size))
     task.train()
     optimizer.zero_grad(set_to_none=True)
     for part in parts:
@@ -334,13 +334,9 @@ def _step(
     return torch.cat(course_logits), mine
 
 
-def _note(fabric: Fabric, course: Course, rows: Tensor, logits: Tensor, prior: Tensor, progress: float) -> None:
+def _note(course: Course, rows: Tensor, logits: Tensor, prior: Tensor, progress: float) -> None:
     assert course.recorder is not None
-    log_odds = logits.cpu() - course.task.added(progress).cpu()
-    if fabric.world_size > 1:
-        gathered: list[Any] = [None] * fabric.world_size
-        torch.distributed.all_gather_object(gathered, (rows, log_odds))
-        rows, log_odds = (torch.cat([one[place] for one in gathered]) for place in (0, 1))
+    rows, log_odds = of_every_process(rows, logits.cpu() - course.task.added(progress).cpu())
     course.recorder.note(course.epoch, rows, log_odds, prior)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.objective import Batch, Lesson, Loss, known_cells, masked_bce
+from models.objective import Batch, Lesson, Loss, known_cells, masked_bce, of_every_process
 from pipeline.base.interfaces import LOSSES
 
 # Of the paper, for CIFAR-10.
@@ -34,7 +34,8 @@ class EarlyLearning(Loss):
         known, _ = known_cells(batch.targets)
         probability = torch.sigmoid(batch.logits).clamp(_LEAST, 1 - _LEAST)
         if self.training:
-            self.memory[batch.rows] = BETA * self.memory[batch.rows] + (1 - BETA) * probability.detach()
+            rows, said = of_every_process(batch.rows, probability.detach())
+            self.memory[rows] = BETA * self.memory[rows] + (1 - BETA) * said
         held = self.memory[batch.rows]
         agreement = held * probability + (1 - held) * (1 - probability)
         return masked_bce(batch.logits, batch.targets) + torch.where(known, WEIGHT * torch.log(1 - agreement.clamp(max=1 - _LEAST)), 0.0)

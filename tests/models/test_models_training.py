@@ -133,10 +133,11 @@ def test_a_step_in_parts_is_the_same_step(parts: int, material: Material) -> Non
         torch.testing.assert_close(one, other, atol=2e-5, rtol=1e-3)
 
 
-def test_two_processes_train_as_one_does(material: Material) -> None:
+@pytest.mark.parametrize(("loss", "epochs"), [("weighted_bce", 2), ("elr", 6)])
+def test_two_processes_train_as_one_does(material: Material, loss: str, epochs: int) -> None:
     alone, shared = without_batch_norm(3), without_batch_norm(3)
-    one = fit(alone, material, replace(RECIPE, epochs=2), sides=material.targets)
-    two = fit(shared, material, replace(RECIPE, epochs=2, processes=2), sides=material.targets)
+    one = fit(alone, material, replace(RECIPE, epochs=epochs, loss=loss), sides=material.targets)
+    two = fit(shared, material, replace(RECIPE, epochs=epochs, loss=loss, processes=2), sides=material.targets)
     for mine, other in zip(alone.parameters(), shared.parameters(), strict=True):
         torch.testing.assert_close(mine, other, atol=2e-5, rtol=1e-3)
     assert one.dynamics is not None
