@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from benchmarks.pages import Line, grid, measured
+from benchmarks.pages import Line, grid, interval, measured
 
 DOC = "benchmarks.md"
-ANSWERS = {"inverted": "inverted_polarity", "rotated": "rotated_film", "lateral": "looks_lateral", "unlike": "atypical_film"}
+ANSWERS = {
+    "inverted": "inverted_polarity", "rotated": "rotated_film", "lateral": "looks_lateral", "unlike": "atypical_film",
+    "mirrored": "mirrored_film", "age": "age_contradicted",
+}  # fmt: skip
 
 
 def text() -> str:
-    """One row a set of films and change."""
+    """One row a set of films and change, then side and build with their AUROC."""
     found = measured("film_checks")
-    head = ("films of", "what was done", "flag", "films", "flagged so", "flagged otherwise")
-    mirrored = [line for line in found if "auroc" in line]
-    rows = [_row(line) for line in found if "auroc" not in line]
-    told = ", ".join(f"{line['films_of']} AUROC {line['auroc']:.2f}, {line['flagged']} of {line['films']} found" for line in mirrored)
+    whose = [line for line in found if "held_out" in line]
+    stands = [line for line in found if "held_out" not in line]
     return "\n".join(
         [
-            *grid(head, rows),
+            *grid(("films of", "what was done", "flag", "films", "flagged so", "flagged otherwise"), [_row(line) for line in stands]),
             "",
-            f"Flipped left to right, for which there is no flag, at a bound that 0.5 % of unflipped films fall below: {told}.",
+            "Side and build; of the hospital, by weights that never saw the patient:",
+            "",
+            *grid(("films of", "what was done, or could have been", "flag", "films", "flagged", "AUROC"), [_whose(line) for line in whose]),
         ]
     )
 
@@ -27,3 +30,8 @@ def text() -> str:
 def _row(line: Line) -> tuple[str, ...]:
     flag, otherwise = ANSWERS[line["expected"]], str(line.get("otherwise", ""))
     return line["films_of"], line["change"], f"`{flag}`", str(line["films"]), str(line["flagged"]), otherwise
+
+
+def _whose(line: Line) -> tuple[str, ...]:
+    flag, flagged = ANSWERS[line["expected"]], str(line.get("flagged", ""))
+    return line["films_of"], line["change"], f"`{flag}`", str(line["films"]), flagged, interval(line, "auroc")

@@ -16,6 +16,7 @@ from pipeline.sample.dicom_writer import Encoding, Stored, add_pixels, file_byte
 from pipeline.sample.people import Study, names, new_uid
 
 LETTERED = ("burned_in_identity", "burned_in_unadmitted")
+MIRRORED = "mirrored_film"
 
 
 def spoil_pixels(kind: str, stored: Stored, encoding: Encoding, study: Study) -> Stored:
@@ -27,6 +28,8 @@ def spoil_pixels(kind: str, stored: Stored, encoding: Encoding, study: Study) ->
     if kind == "blank_image":
         noise = rng.normal(0, 0.002 * highest, stored.shape)
         return np.asarray(np.clip(np.rint(0.04 * highest + noise), 0, highest), stored.dtype)
+    if kind == MIRRORED:
+        return np.ascontiguousarray(stored[:, ::-1])
     if kind in LETTERED:
         layer = np.zeros(stored.shape, np.uint8)
         scale = 0.0011 * stored.shape[1]

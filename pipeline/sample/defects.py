@@ -49,6 +49,7 @@ KINDS: dict[str, Kind] = {
     "duplicate_across_patients": Kind(1.3, "grouped with its twin; never in another split"),
     "lateral": Kind(2.0, "excluded: lateral"),
     "report_swapped": Kind(5.0, "flagged as a label issue"),
+    "mirrored_film": Kind(0.6, "flagged: left and right changed places"),
     "report_without_image": Kind(0.3, "kept as a report; no label row for an image"),
     "stray_text_file": Kind(0.3, "skipped, counted"),
 }

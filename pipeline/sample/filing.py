@@ -41,7 +41,8 @@ def write_films(to: Path, plan: Plan, seed: int) -> Written:
         filed = _file(study, kind, film, draw_encoding(np.random.default_rng([study.seed, 7])))
         _keep(to, written, study, study.path, filed)
         twin = plan.twins.get(study.accession)
-        of_one_film = kind in damage.HEADER_EDITS or kind in NO_PICTURE or kind in damage.LETTERED or kind == "paediatric"
+        spoilt = (*damage.HEADER_EDITS, *NO_PICTURE, *damage.LETTERED, damage.MIRRORED)
+        of_one_film = kind in spoilt or kind == "paediatric"
         if of_one_film or kind.startswith("report_") or twin:
             detail = (
                 f"export/{twin.path}" if twin else "the report of another patient with the opposite reading" * (kind == "report_swapped")

@@ -56,6 +56,15 @@ def test_every_clean_film_is_kept_and_every_file_is_on_a_row(ledger: pd.DataFram
     assert on_disk == set(rows.index)
 
 
+def test_side_and_build_flag_few_clean_films_and_the_planted_ages(ledger: pd.DataFrame, home: Home) -> None:
+    """The weights were trained on these films: what unseen films give is measured by benchmarks/bench_film_checks.py."""
+    files = home.read("private_files").to_pandas()
+    clean = files[files.disposition.eq("image") & ~files.path.isin(ledger.path)]
+    flagged = clean["flags"].map(lambda flags: bool({"mirrored_film", "age_contradicted"} & set(flags)))
+    assert flagged.mean() <= 0.01
+    assert ledger[ledger.kind == "paediatric"]["flags"].map(lambda flags: "age_contradicted" in flags).all()
+
+
 def test_duplicates_across_patients_share_a_group(ledger: pd.DataFrame, home: Home) -> None:
     groups = home.read("groups").to_pandas().set_index("image_id").group_id
     paths = home.read("private_files").to_pandas().set_index("path").image_id

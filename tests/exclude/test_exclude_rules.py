@@ -76,3 +76,32 @@ def test_templates_name_only_reasons_and_columns_there_are(home: Home) -> None:
         templates = getattr(rule, "evidence", {})
         assert set(templates) <= set(rule.reasons)
         assert all(template.format_map(row) for template in templates.values())
+
+
+@pytest.mark.parametrize(
+    ("years", "band", "answer"),
+    [
+        (7, "adult", "age_contradicted"),
+        (7, "child", None),
+        (7, None, None),
+        (11, "adult", None),
+        (17, "child", None),
+        (18, "child", "age_contradicted"),
+        (60, "adult", None),
+        (None, "child", None),
+    ],
+)
+def test_an_age_is_contradicted_where_the_build_is_plain(years: int | None, band: str | None, answer: str | None) -> None:
+    files = pd.DataFrame({"patient_age_years": [years], "age_band": [band]}).astype({"patient_age_years": "float"})
+    said = RULES.get("age_pixels")(files, SETTINGS)
+    assert said.iloc[0] == answer if answer else said.isna().all()
+
+
+def test_the_evidence_of_a_contradicted_age_names_header_and_pixels(home: Home) -> None:
+    files = facts(home)
+    film = files.index[files.is_film][0]
+    files.loc[film, ["patient_age_years", "age_band", "adult", "is_mirrored", "not_mirrored"]] = [7, "adult", 4.25, True, -5.0]
+    rows = apply_rules(files, dict(RULES), SETTINGS).set_index("reason").query("file_id == @files.file_id[@film]")
+    assert rows.evidence["age_contradicted"] == "header: 7 years; pixels: adult, log odds of an adult +4.2"
+    assert rows.evidence["mirrored_film"] == "pixels: log odds that left is left -5.0"
+    assert set(rows.action) == {"flag"}

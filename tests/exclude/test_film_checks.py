@@ -11,8 +11,20 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.train_film_checks import discriminant, phantoms
-from pipeline.exclude.film_checks import CHECKS, WEIGHTS, check_films, features, scores, unlikeness
+from benchmarks.train_film_checks import ADULT_FROM_YEARS, build, discriminant, phantoms, side, thumbnails
+from pipeline.exclude.film_checks import (
+    ADULT,
+    CHECKS,
+    WEIGHTS,
+    adult,
+    check_films,
+    features,
+    is_odd,
+    mirror,
+    not_mirrored,
+    scores,
+    unlikeness,
+)
 
 FIELD = ("field_left", "field_top", "field_right", "field_bottom")
 
@@ -20,7 +32,8 @@ FIELD = ("field_left", "field_top", "field_right", "field_bottom")
 @pytest.fixture(scope="module")
 def made() -> tuple[np.ndarray, np.ndarray]:
     """Frontal and lateral phantoms of another seed than the training's."""
-    return phantoms(12, seed=77)
+    frontal, lateral = phantoms(12, seed=77)
+    return thumbnails(frontal), thumbnails(lateral)
 
 
 def check(thumbnails: np.ndarray) -> pd.DataFrame:
@@ -30,7 +43,8 @@ def check(thumbnails: np.ndarray) -> pd.DataFrame:
 
 def test_films_as_taken_are_told_nothing(made: tuple[np.ndarray, np.ndarray]) -> None:
     checked = check(made[0])
-    assert not checked[["is_inverted", "is_lateral", "is_unlike"]].any().any()
+    assert not checked[["is_inverted", "is_lateral", "is_unlike", "is_mirrored"]].any().any()
+    assert checked.age_band.isin(["adult", None]).all()
     assert checked.turned_degrees.eq(0).all()
     assert checked.unlikeness.isna().all()  # too few for a covariance
 
@@ -79,6 +93,51 @@ def test_shipped_weights_are_those_of_the_training(made: tuple[np.ndarray, np.nd
     trained = discriminant(usual, changed)
     ends = [(rows @ trained[1:] + trained[0]).mean() for rows in (usual, changed)]
     assert np.allclose(ends, [1, -1])
-    assert WEIGHTS.read_text(encoding="utf-8").splitlines()[0] == ",".join(["down", "across", *CHECKS])
+    assert WEIGHTS.read_text(encoding="utf-8").splitlines()[0] == ",".join(["down", "across", *CHECKS, ADULT])
     shipped = scores(usual).mean(axis=0)
     assert (np.abs(shipped - 1) < 0.35).all()
+
+
+def test_flips_are_told_of_most_phantoms(made: tuple[np.ndarray, np.ndarray]) -> None:
+    checked = check(np.ascontiguousarray(made[0][:, :, ::-1]))
+    assert checked.is_mirrored.mean() >= 0.5
+    assert checked.not_mirrored.lt(0).mean() >= 0.95
+
+
+def test_a_flip_negates_the_side_and_changes_no_build() -> None:
+    films = np.random.default_rng(3).integers(0, 256, (5, 32, 32), np.uint8)
+    straight, flipped = features(films), features(np.ascontiguousarray(films[:, :, ::-1]))
+    assert np.allclose(flipped, mirror(straight), atol=0.02)  # low frequencies are of single precision
+    assert np.allclose(not_mirrored(straight), -not_mirrored(mirror(straight)))
+    assert np.allclose(adult(straight), adult(mirror(straight)))
+
+
+def test_the_side_is_learnt_from_rows_and_their_mirror_images() -> None:
+    """One odd frequency tells the side, noise the rest; rows that were not trained on are told."""
+    rng = np.random.default_rng(5)
+    rows = rng.normal(size=(600, 77))
+    first = int(np.flatnonzero(is_odd())[0])
+    rows[:, first] = 3 + 0.3 * rng.normal(size=600)
+    network = side(rows[:400])
+    assert (not_mirrored(rows[400:], network) > 0).mean() > 0.9
+    assert (not_mirrored(mirror(rows[400:]), network) < 0).mean() > 0.9
+
+
+def test_the_build_is_learnt_from_children_and_adults_alone() -> None:
+    """Films between 16 and 17 years, and of no known age, teach nothing."""
+    rng = np.random.default_rng(6)
+    years = np.repeat([8.0, float(ADULT_FROM_YEARS), 17.0, np.nan], 60)
+    wholes = rng.normal(size=(240, 77))
+    even = int(np.flatnonzero(~is_odd())[0])
+    wholes[:, even] += np.select([years < 16, years >= ADULT_FROM_YEARS], [-2, 2], 50 * np.sign(rng.normal(size=240)))
+    weights = build(wholes, years)
+    assert np.array_equal(weights, build(wholes[:120], years[:120]))
+    assert weights[1 + even] > 0
+    assert not weights[1:][is_odd()].any()
+
+
+def test_bounds_hold_the_age_band_and_the_side(made: tuple[np.ndarray, np.ndarray]) -> None:
+    """A film that lies on its side is not judged for side and build."""
+    checked = check(np.ascontiguousarray(np.rot90(made[0], 1, (1, 2))))
+    assert checked.age_band.isna().all()
+    assert not checked.is_mirrored.any()
