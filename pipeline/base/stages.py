@@ -73,7 +73,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "validate",
         "train on given and on cleaned labels, score both on the same truth",
-        ("images", "instances", "groups", "annotations", "labels", "label_issues", "splits"),
+        ("images", "instances", "groups", "annotations", "labels", "label_issues", "splits", "published_scores"),
         ("predict", "train", "validate", "seed"),
     ),
     Stage(

@@ -75,6 +75,25 @@ _IMAGE = _c("image_id", STRING, "Film: keyed pseudonym of its SOP Instance UID."
 _FILE = _c("file_id", STRING, "File: keyed pseudonym of its path below the export.")
 _FINDING = _c("finding", STRING, "Finding, in the spelling of pipeline/base/findings.py.", values=NAMES)
 _SHARD = _c("shard", pa.int16(), "Partition of the films, by keyed hash of the patient.")
+_METRIC = _c(
+    "metric",
+    STRING,
+    "Score; mcc, f1, sensitivity and specificity call a film positive at a probability of 0.5.",
+    values=(
+        "auroc",
+        "auprc",
+        "sensitivity_at_90_specificity",
+        "specificity_at_90_sensitivity",
+        "brier",
+        "ece",
+        "mcc",
+        "f1",
+        "sensitivity",
+        "specificity",
+    ),
+)
+_TRUTH = _c("truth", STRING, "What was scored against.", values=("verdicts", "readers", "posterior", "mixed"))
+_SCORE_KIND = _c("score_kind", STRING, "What the score is; scores of different kinds are never compared.", values=SCORE_KINDS)
 
 TABLES: tuple[Table, ...] = (
     Table(
@@ -482,7 +501,7 @@ TABLES: tuple[Table, ...] = (
             _FINDING,
             _c("model", STRING, "Registered published model."),
             _c("score", FLOAT, "Its score, on its own scale."),
-            _c("score_kind", STRING, "What the score is; scores of different kinds are never compared.", values=SCORE_KINDS),
+            _SCORE_KIND,
             _c("checkpoint_sha256", STRING, "SHA-256 of its weights."),
         ),
         (("image_id", "groups.image_id"),),
@@ -603,23 +622,7 @@ TABLES: tuple[Table, ...] = (
                 values=("given", "cleaned", "gain"),
             ),
             _c("finding", STRING, "Finding, or macro for the mean over findings."),
-            _c(
-                "metric",
-                STRING,
-                "Score; mcc, f1, sensitivity and specificity call a film positive at a probability of 0.5.",
-                values=(
-                    "auroc",
-                    "auprc",
-                    "sensitivity_at_90_specificity",
-                    "specificity_at_90_sensitivity",
-                    "brier",
-                    "ece",
-                    "mcc",
-                    "f1",
-                    "sensitivity",
-                    "specificity",
-                ),
-            ),
+            _METRIC,
             _c("subgroup", STRING, "all, patient_sex, age_band, view_position or manufacturer."),
             _c("subgroup_value", STRING, "Value of the subgroup; all for everybody."),
             _c("estimate", FLOAT, "Mean over seeds; null when not estimable.", null=True),
@@ -627,7 +630,7 @@ TABLES: tuple[Table, ...] = (
             _c("ci_high", FLOAT, "97.5 % point.", null=True),
             _c("n_positive", INT, "Positive films scored; against a posterior the number expected."),
             _c("n_negative", INT, "Negative films scored, likewise."),
-            _c("truth", STRING, "What was scored against.", values=("verdicts", "readers", "posterior", "mixed")),
+            _TRUTH,
             _c("n_seeds", pa.int32(), "Trainings averaged."),
             _c(
                 "certificate",
@@ -654,6 +657,32 @@ TABLES: tuple[Table, ...] = (
             _c("ci_high", FLOAT, "97.5 % point.", null=True),
             _c("p_value", FLOAT, "Of no gap, by the spread over resamples; null when not estimable.", null=True),
             _c("p_holm", FLOAT, "Adjusted for the findings and values of the subgroup (Holm).", null=True),
+        ),
+    ),
+    Table(
+        "published_model_scores",
+        "validate",
+        "Held-out scores of the published models asked in `predict`, on the films, truth and resamples of `scores`.",
+        ("model", "finding", "metric", "subgroup", "subgroup_value"),
+        (
+            _c("model", STRING, "Registered published model; films it was trained on may be among those scored."),
+            _c("checkpoint_sha256", STRING, "SHA-256 of its weights."),
+            _SCORE_KIND,
+            _c("finding", STRING, "Finding, or macro for the mean over those that are trained here too; over all where there is none."),
+            _METRIC,
+            _c("subgroup", STRING, "As in `scores`."),
+            _c("subgroup_value", STRING, "Value of the subgroup; all for everybody."),
+            _c(
+                "estimate",
+                FLOAT,
+                "Score; null when not estimable. Scores that are no probabilities have metrics of their order alone.",
+                null=True,
+            ),
+            _c("ci_low", FLOAT, "2.5 % point over patients (clustered bootstrap).", null=True),
+            _c("ci_high", FLOAT, "97.5 % point.", null=True),
+            _c("n_positive", INT, "Positive films scored; against a posterior the number expected."),
+            _c("n_negative", INT, "Negative films scored, likewise."),
+            _TRUTH,
         ),
     ),
     Table(

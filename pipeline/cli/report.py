@@ -19,6 +19,10 @@ _GAIN = """
     SELECT metric, trained_on, estimate, ci_low, ci_high, truth, n_seeds, certificate FROM scores
     WHERE finding = 'macro' AND subgroup = 'all' AND metric IN ('auroc', 'auprc', 'brier', 'ece') ORDER BY metric, trained_on
 """
+_PUBLISHED = """
+    SELECT model, score_kind, finding, estimate, ci_low, ci_high, n_positive, n_negative FROM published_model_scores
+    WHERE metric = 'auroc' AND subgroup = 'all' AND estimate IS NOT NULL ORDER BY model, finding <> 'macro', finding
+"""
 
 
 def print_report(console: Console, home: Home) -> None:
@@ -30,6 +34,8 @@ def print_report(console: Console, home: Home) -> None:
         _suspects(console, home)
     if home.exists("scores"):
         _scores(console, home)
+    if home.exists("published_model_scores"):
+        _published(console, home)
     _places(console, home)
 
 
@@ -114,6 +120,17 @@ def _certificate(console: Console, home: Home) -> None:
             row["certificate"],
         )
     if listed.row_count:
+        console.print(listed)
+
+
+def _published(console: Console, home: Home) -> None:
+    listed = Grid("published model", "scores are", "finding", "positive / negative", "AUROC", "95 % interval")
+    for row in home.sql(_PUBLISHED).to_pylist():
+        counts = f"{row['n_positive']} / {row['n_negative']}"
+        ends = "not estimable" if row["ci_low"] is None else f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
+        listed.add_row(row["model"], row["score_kind"], row["finding"], counts, f"{row['estimate']:.3f}", ends)
+    if listed.row_count:
+        console.rule("[bold]Published models on the same held-out films")
         console.print(listed)
 
 

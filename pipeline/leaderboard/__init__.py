@@ -6,9 +6,10 @@ ranks, `page` shows. Here belongs what a source is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -79,16 +80,33 @@ def _add(predictions: dict[str, Path], model: str, path: Path) -> None:
 
 
 def _of_home(home: Home) -> list[Entry]:
-    """The trainings of `validate`, each a model; what the truth was made of is part of the split."""
-    rows = [
-        row
-        for row in home.read("scores").to_pylist()
-        if row["subgroup"] == ALL and row["trained_on"] in ARMS and row["estimate"] is not None
-    ]
-    mean = mean_of(sorted({row["finding"] for row in rows if row["finding"] != MACRO and row["metric"] == "auroc"}))
-    return [
-        Entry(
-            f"{home.root.name}, {row['trained_on']} labels",
+    """The trainings of `validate`, and the published models asked in the home, each a model; what the truth was made of is in the split."""
+    trained = _estimated(home, "scores")
+    ours = [row | {"model": f"{home.root.name}, {row['trained_on']} labels"} for row in trained if row["trained_on"] in ARMS]
+    found = list(_entries(home, ours, _findings(ours), "scores"))
+    asked = _estimated(home, "published_model_scores") if home.exists("published_model_scores") else []
+    for model in sorted({row["model"] for row in asked}):
+        rows = [row for row in asked if row["model"] == model]
+        # Its mean is over the findings that are trained here too, where there are any.
+        shared = _findings(rows) & {row["finding"] for row in home.read("scores", ["finding"]).to_pylist()}
+        note = f"weights {rows[0]['checkpoint_sha256'][:12]}, {rows[0]['score_kind']}; may have been trained on films among these"
+        found += _entries(home, rows, shared or _findings(rows), "published_model_scores", note)
+    return found
+
+
+def _estimated(home: Home, table: str) -> list[dict[str, Any]]:
+    return [row for row in home.read(table).to_pylist() if row["subgroup"] == ALL and row["estimate"] is not None]
+
+
+def _findings(rows: list[dict[str, Any]]) -> set[str]:
+    return {row["finding"] for row in rows if row["finding"] != MACRO and row["metric"] == "auroc"}
+
+
+def _entries(home: Home, rows: list[dict[str, Any]], averaged: set[str], table: str, note: str = "") -> Iterator[Entry]:
+    mean = mean_of(sorted(averaged))
+    for row in rows:
+        yield Entry(
+            row["model"],
             home.root.name,
             f"test, truth by {row['truth']}",
             row["metric"],
@@ -98,7 +116,6 @@ def _of_home(home: Home) -> list[Entry]:
             row["ci_high"],
             row["n_positive"] + row["n_negative"],
             "recomputed",
-            "table scores of the home",
+            f"table {table} of the home",
+            note,
         )
-        for row in rows
-    ]

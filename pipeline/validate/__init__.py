@@ -1,7 +1,7 @@
 """Does cleaning help? Train on given and on cleaned labels with the same seeds, score both against the same held-out truth.
 
-`films` gathers films and targets, `truth` what is scored against, `arms` trains, `metrics` and `bootstrap` measure, `scores` and `gaps`
-make the tables, `certificate` and `verdict` say it in words, `plots` draws. Networks live in `models`.
+`films` gathers films and targets, `truth` what is scored against, `arms` trains, `metrics` and `bootstrap` measure, `scores`, `gaps` and
+`published` make the tables, `certificate` and `verdict` say it in words, `plots` draws. Networks live in `models`.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from pipeline.base.storage import Home
 
 
 def run(home: Home, settings: Settings) -> StageResult:
-    """Write `scores` and `subgroup_gaps`.
+    """Write `scores`, `subgroup_gaps` and `published_model_scores`.
 
     A finding is trained when the train split holds `predict.min_positives` positive and negative films of it under both label sets.
 
     Raises:
-        InputError: a checkpoint does not fit.
+        InputError: a checkpoint does not fit, or a published model was not asked about every test film.
         SettingsError: a device that is not there.
     """
     from models import devices
     from models.films import load_films
-    from pipeline.validate import arms, certificate, films, gaps, plots, scores, truth, verdict
+    from pipeline.validate import arms, certificate, films, gaps, plots, published, scores, truth, verdict
 
     cast = films.read(home, settings)
+    home.write("published_model_scores", published.table(published.measured(home, cast, settings)))
     settings = devices.settle(settings)
     device = devices.describe(devices.choose(settings.predict.device))
     counts: dict[str, int | float | str] = {"device": device, "model": settings.predict.model, **cast.counts()}

@@ -80,7 +80,14 @@ class Chance:
     noise: Array
 
 
-def score(cast: Cast, answers: Answers, truth: Truth, settings: Settings, contrasts: Contrasts = CLEANING) -> list[Score]:
+def score(
+    cast: Cast,
+    answers: Answers,
+    truth: Truth,
+    settings: Settings,
+    contrasts: Contrasts = CLEANING,
+    metrics: Mapping[str, Metric] = SCORED,
+) -> list[Score]:
     """Every row of the table: each arm of `answers`, then each contrast, as `trained_on`.
 
     Args:
@@ -89,12 +96,15 @@ def score(cast: Cast, answers: Answers, truth: Truth, settings: Settings, contra
         truth: of the test films.
         settings: seed and number of resamples.
         contrasts: differences wanted.
+        metrics: wanted.
     """
     chance = chance_of(cast, answers, settings)
     made: list[Score] = []
     for part in slices(cast):
-        by_finding = [of_finding(column, part.rows, answers, truth, chance.sample, contrasts) for column in range(len(cast.findings))]
-        for name in SCORED:
+        by_finding = [
+            of_finding(column, part.rows, answers, truth, chance.sample, contrasts, metrics) for column in range(len(cast.findings))
+        ]
+        for name in metrics:
             measured = [found[name] for found in by_finding]
             for column, finding in enumerate(cast.findings):
                 made += _rows(measured[column], finding, name, part, truth, [column], chance, contrasts)
@@ -128,12 +138,18 @@ def table(made: list[Score]) -> pa.Table:
 
 
 def of_finding(
-    column: int, rows: npt.NDArray[np.bool_], answers: Answers, truth: Truth, sample: Resamples, contrasts: Contrasts
+    column: int,
+    rows: npt.NDArray[np.bool_],
+    answers: Answers,
+    truth: Truth,
+    sample: Resamples,
+    contrasts: Contrasts,
+    metrics: Mapping[str, Metric] = SCORED,
 ) -> dict[str, Measured]:
     """Every metric of one finding on some of the test films."""
     scored = rows & np.isfinite(truth.values[:, column])
     probs = {arm: seeds[:, scored, column] for arm, seeds in answers.probs.items()}
-    return measure(SCORED, truth.values[scored, column], probs, sample.take(scored), contrasts)
+    return measure(metrics, truth.values[scored, column], probs, sample.take(scored), contrasts)
 
 
 def measure(

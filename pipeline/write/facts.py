@@ -71,6 +71,9 @@ QUERIES: dict[str, str] = {
     "scores": """
         SELECT finding, metric, trained_on, estimate, ci_low, ci_high, n_positive, n_negative, truth, n_seeds
         FROM scores WHERE subgroup = 'all' ORDER BY metric, finding, trained_on""",
+    "published_models": """
+        SELECT model, score_kind, checkpoint_sha256, metric, finding, estimate, ci_low, ci_high, n_positive, n_negative
+        FROM published_model_scores WHERE subgroup = 'all' AND metric IN ('auroc', 'auprc') ORDER BY model, metric, finding""",
     "subgroups": """
         SELECT subgroup, subgroup_value, trained_on, estimate, ci_low, ci_high FROM scores
         WHERE subgroup <> 'all' AND finding = 'macro' AND metric = 'auroc' AND trained_on = 'cleaned' ORDER BY 1, 2""",
@@ -78,6 +81,7 @@ QUERIES: dict[str, str] = {
 NEEDS = (
     "files", "instances", "reports", "decodings", "images", "exclusions", "groups", "mentions", "annotations", "labels", "annotator_states",
     "agreement", "reliability", "pred_probs", "label_issues", "verdicts", "splits", "split_checks", "scores", "subgroup_gaps",
+    "published_model_scores",
 )  # fmt: skip
 
 

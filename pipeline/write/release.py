@@ -23,6 +23,7 @@ from pipeline.write import card, croissant, facts, plots
 TABLES = (
     "labels", "annotations", "annotator_states", "agreement", "reliability", "mentions", "pred_probs", "label_issues", "verdicts", "groups",
     "splits", "split_checks", "exclusions", "scores", "subgroup_gaps",
+    "published_model_scores",
 )  # fmt: skip
 CHECKSUMS = "SHA256SUMS"
 _BUILDING = ".building"

@@ -19,15 +19,18 @@ _TRUTHS = {
 _HOW = """One model is trained on given and one on cleaned labels, alike in all else (trainings averaged: {trainings}), and both are scored
 on the same test films. Truth: {truths}.
 Intervals are 95 %, from resampling patients; `macro` is the mean over findings."""
+_PUBLISHED = """Published models asked about the same test films, scored against the same truth. Some of these films may be among those that
+a model was trained on. `macro` is the mean over the findings trained here that the model names."""
 _ON = ("given", "cleaned", "gain")
 Cells = dict[tuple[str, str, str], dict[str, Any]]
 
 
 def section(facts: dict[str, Rows]) -> str:
     """The section without its heading."""
-    rows = facts["scores"]
+    rows, published = facts["scores"], _published(facts["published_models"])
     if not rows:
-        return "Not known: no finding has enough positive and negative films on both sides of the split to be scored."
+        unknown = "Not known: no finding has enough positive and negative films on both sides of the split to be scored."
+        return "\n\n".join((unknown, published)) if published else unknown
     cells = {(row["metric"], row["finding"], row["trained_on"]): row for row in rows if row["metric"] in METRICS}
     gains = [gain_in_words(metric, cells[metric, "macro", "gain"]) for metric in METRICS if (metric, "macro", "gain") in cells]
     truths = "; ".join(_TRUTHS[truth] for truth in sorted({row["truth"] for row in rows}))
@@ -36,6 +39,7 @@ def section(facts: dict[str, Rows]) -> str:
         _HOW.format(trainings=rows[0]["n_seeds"], truths=truths),
         _table(cells),
         _subgroups(facts["subgroups"]),
+        published,
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -77,6 +81,24 @@ def _table(cells: Cells) -> str:
 def _subgroups(rows: Rows) -> str:
     named = ((row["subgroup"], row["subgroup_value"], _interval(row, ".3f")) for row in rows)
     return table(("subgroup", "value", "macro AUROC, trained on cleaned"), named) if rows else ""
+
+
+def _published(rows: Rows) -> str:
+    """Published models asked in the run, on the same films and truth; empty where there was none."""
+    if not rows:
+        return ""
+    cells = {(row["model"], row["metric"], row["finding"]): row for row in rows}
+    lines = sorted({(model, finding) for model, _, finding in cells}, key=lambda line: (line[0], line[1] != "macro", line))
+    shown = (
+        (
+            f"{model} (`{cells[model, 'auroc', finding]['checkpoint_sha256'][:12]}`)",
+            finding,
+            f"{cells[model, 'auroc', finding]['n_positive']:,} / {cells[model, 'auroc', finding]['n_negative']:,}",
+            *(_interval(cells[model, metric, finding], ".3f") for metric in ("auroc", "auprc")),
+        )
+        for model, finding in lines
+    )
+    return _PUBLISHED + "\n\n" + table(("model (weights)", "finding", "positive / negative", "AUROC", "AUPRC"), shown)
 
 
 def _interval(row: dict[str, Any] | None, form: str) -> str:

@@ -174,6 +174,15 @@ def test_trainings_of_a_home_stand_on_a_board_of_their_own(folder: Path) -> None
     assert found.loc[("chest, given labels", "mean of Edema"), "value"] == 0.7
     assert set(found["split"]) == {"test, truth by posterior"}
     assert len(found) == 4
+    asked = {**common, "model": "chexnet", "score_kind": "probability", "checkpoint_sha256": "ab" * 32}
+    del asked["n_seeds"], asked["certificate"]
+    more = [{**asked, "estimate": value, "finding": name} for name, value in (("Edema", 0.75), ("Hernia", 0.9), ("macro", 0.75))]
+    home.write("published_model_scores", pa.Table.from_pylist(more, tables.BY_NAME["published_model_scores"].types))
+    found = board(folder, str(home.root)).set_index(["model", "target"])
+    assert found.loc[("chexnet", "Edema"), "rank"] == 2
+    assert found.loc[("chexnet", "mean of Edema"), "rank"] == 2, "its mean is over what is trained here"
+    assert found.loc[("chexnet", "Edema"), "note"].startswith("weights abababababab, probability")
+    assert len(found) == 7
     home.path("scores").unlink()
     with pytest.raises(HomeError, match="table scores was not made yet"):
         called(str(home.root))

@@ -55,6 +55,11 @@ def curated_home(path: Path, patients: int = 30, seed: int = 0) -> Home:
             for finding in ("macro", "Cardiomegaly")
         ],
     )
+    _put(
+        home,
+        "published_model_scores",
+        [_published(metric, finding) for metric in ("auroc", "auprc") for finding in ("macro", "Edema")],
+    )
     for name in ("agreement", "reliability", "mentions", "pred_probs", "embeddings", "subgroup_gaps"):
         home.write(name, tables.empty(name))
     _exclude(home)
@@ -114,6 +119,15 @@ def _score(on: str, metric: str, finding: str) -> dict[str, object]:
     return {
         "trained_on": on, "finding": finding, "metric": metric, "subgroup": "all", "subgroup_value": "all", "estimate": value,
         "ci_low": value - 0.02, "ci_high": value + 0.02, "n_positive": 5, "n_negative": 8, "truth": "posterior", "n_seeds": 1,
+    }  # fmt: skip
+
+
+def _published(metric: str, finding: str) -> dict[str, object]:
+    value = {"auroc": 0.71, "auprc": 0.42}[metric]
+    return {
+        "model": "chexnet", "checkpoint_sha256": "ab" * 32, "score_kind": "probability", "finding": finding, "metric": metric,
+        "subgroup": "all", "subgroup_value": "all", "estimate": value, "ci_low": value - 0.1, "ci_high": value + 0.1, "n_positive": 5,
+        "n_negative": 8, "truth": "posterior",
     }  # fmt: skip
 
 

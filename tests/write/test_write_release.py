@@ -251,7 +251,16 @@ def test_gain_in_words(metric: str, interval: tuple[float | None, float | None],
 
 def test_a_home_without_scores_says_so(own: Home) -> None:
     own.write("scores", tables.empty("scores"))
-    assert "Not known: no finding has enough" in section((released(own) / "README.md").read_text(), "Does cleaning help?")
+    text = section((released(own) / "README.md").read_text(), "Does cleaning help?")
+    assert "Not known: no finding has enough" in text
+    assert "published models".casefold() in text.casefold(), "what others' models score is known all the same"
+
+
+def test_card_names_published_models_by_their_weights(own: Home) -> None:
+    shown = cells(section((released(own) / "README.md").read_text(), "Does cleaning help?"), "chexnet (`abababababab`)")
+    assert shown == ["macro", "5 / 8", "0.710 (0.610 to 0.810)", "0.420 (0.320 to 0.520)"]
+    own.write("published_model_scores", tables.empty("published_model_scores"))
+    assert "Published models" not in (released(own) / "README.md").read_text()
 
 
 def test_every_needed_table_is_asked_for() -> None:
