@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -55,11 +54,6 @@ def _scaled(maps: Maps) -> Maps:
     highest, lowest = (reach(maps, axis=(1, 2), keepdims=True) for reach in (np.max, np.min))
     points = np.broadcast_to(highest > lowest, maps.shape)
     return np.asarray(np.divide(maps - lowest, highest - lowest, out=np.full_like(maps, np.nan), where=points))
-
-
-def enlarged(saliency: Maps, height: int, width: int) -> Maps:
-    """One map, (h, w), at (height, width), between its cells by a straight line; the corners of both are the same."""
-    return np.asarray(cv2.resize(saliency, (width, height), interpolation=cv2.INTER_LINEAR), np.float64)
 
 
 def peak(saliency: Maps) -> tuple[float, float] | None:

@@ -536,6 +536,22 @@ TABLES: tuple[Table, ...] = (
         (("image_id", "groups.image_id"),),
     ),
     Table(
+        "saliency_maps",
+        "predict",
+        "Where the network that never saw the patient looks (Grad-CAM), for the given labels that it and the annotators contradict most.",
+        ("image_id", "finding", "model"),
+        (
+            _IMAGE,
+            _FINDING,
+            _c("model", STRING, "Registered model."),
+            _c("fold", pa.int16(), "Fold the film was held out in."),
+            _c("height_cells", pa.int16(), "Rows of the map, which covers the whole film."),
+            _c("width_cells", pa.int16(), "Columns of the map."),
+            _c("heat", pa.binary(), "Map, row by row, from 0 where it is lowest to 255; null where it is constant.", null=True),
+        ),
+        (("image_id", "groups.image_id"),),
+    ),
+    Table(
         "label_issues",
         "rank",
         "Every judged cell, most suspicious first.",

@@ -157,11 +157,24 @@ def demo(
 
 
 @app.command()
-def report(home: HomeOption) -> None:
+def report(
+    home: HomeOption,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page too: suspicious labels with their films and where the network looks.")
+    ] = None,
+) -> None:
     """What the last run made of the films: kept, excluded, labelled, suspected, scored."""
+    from pipeline.base.storage import atomic_bytes, require_writable
+    from pipeline.cli import report_page
     from pipeline.cli.report import print_report
 
-    print_report(console, Home(home).require())
+    found = Home(home).require()
+    if html is not None:
+        require_writable(html, (".html",))
+    print_report(console, found)
+    if html is not None:
+        atomic_bytes(html, report_page.html(found).encode())
+        console.print(f"written to {html}; it shows films: pass it on as you would them", markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
@@ -9,17 +11,23 @@ from rich.text import Text
 from pipeline.base.storage import Home
 from pipeline.cli.show import grid
 
-_SUSPECTS = "SELECT rank, image_id, finding, reason FROM label_issues WHERE is_label_issue ORDER BY rank LIMIT 10"
-_CERTIFICATE = """
+LABELS = """
+    SELECT finding, count(*) FILTER (state = 'POSITIVE') AS present, count(*) FILTER (state = 'NEGATIVE') AS absent,
+           count(*) FILTER (state = 'UNCERTAIN') AS unsure, count(*) FILTER (state = 'UNMENTIONED') AS silent,
+           count(*) FILTER (is_conflict) AS clash, count(verdict) AS verdict
+    FROM labels GROUP BY 1 ORDER BY present DESC, finding
+"""
+SUSPECTS = "SELECT rank, image_id, finding, reason FROM label_issues WHERE is_label_issue ORDER BY rank LIMIT 10"
+CERTIFICATE = """
     SELECT finding, estimate, ci_low, ci_high, n_positive, n_negative, certificate FROM scores
     WHERE trained_on = 'gain' AND metric = 'auroc' AND subgroup = 'all' AND finding <> 'macro' AND certificate IS NOT NULL
     ORDER BY estimate DESC, finding
 """
-_GAIN = """
+GAIN = """
     SELECT metric, trained_on, estimate, ci_low, ci_high, truth, n_seeds, certificate FROM scores
     WHERE finding = 'macro' AND subgroup = 'all' AND metric IN ('auroc', 'auprc', 'brier', 'ece') ORDER BY metric, trained_on
 """
-_PUBLISHED = """
+PUBLISHED = """
     SELECT model, score_kind, finding, estimate, ci_low, ci_high, n_positive, n_negative FROM published_model_scores
     WHERE metric = 'auroc' AND subgroup = 'all' AND estimate IS NOT NULL ORDER BY model, finding <> 'macro', finding
 """
@@ -40,37 +48,38 @@ def print_report(console: Console, home: Home) -> None:
 
 
 def _films(console: Console, home: Home) -> None:
+    console.rule("[bold]Films")
+    for line in films_in_words(home):
+        console.print(line)
+
+
+def films_in_words(home: Home) -> Iterator[str]:
+    """How many films came in, were kept, left, are flagged, and where they were split to."""
     files = home.sql(
         "SELECT count(*) FILTER (file_kind = 'dicom') AS d, count(*) FILTER (file_kind = 'report') AS r FROM files"
     ).to_pylist()[0]
     kept = home.read("groups", ["image_id"]).num_rows if home.exists("groups") else 0
-    console.rule("[bold]Films")
-    console.print(f"{files['d']} DICOM files and {files['r']} reports in, [bold]{kept} films kept[/bold].")
+    yield f"{files['d']} DICOM files and {files['r']} reports in, {kept} films kept."
     if home.exists("exclusions"):
         rows = home.sql("SELECT action, reason, count(*) AS n FROM exclusions GROUP BY 1, 2 ORDER BY action, n DESC, reason").to_pylist()
         left = ", ".join(f"{row['reason']} {row['n']}" for row in rows if row["action"] != "flag")
         flags = ", ".join(f"{row['reason']} {row['n']}" for row in rows if row["action"] == "flag")
-        console.print(f"Left the set: {left or 'nothing'}.\nFlagged, but kept: {flags or 'nothing'}.")
+        yield f"Left the set: {left or 'nothing'}."
+        yield f"Flagged, but kept: {flags or 'nothing'}."
     if home.exists("splits"):
         splits = home.sql("SELECT split, count(*) AS n FROM splits GROUP BY 1 ORDER BY 1").to_pylist()
-        console.print("Splits, by patient and duplicate group: " + ", ".join(f"{row['split']} {row['n']}" for row in splits) + ".")
+        yield "Splits, by patient and duplicate group: " + ", ".join(f"{row['split']} {row['n']}" for row in splits) + "."
 
 
 def _labels(console: Console, home: Home) -> None:
     console.rule("[bold]Labels")
-    rows = home.sql(
-        """SELECT finding, count(*) FILTER (state = 'POSITIVE') AS present, count(*) FILTER (state = 'NEGATIVE') AS absent,
-           count(*) FILTER (state = 'UNCERTAIN') AS unsure, count(*) FILTER (state = 'UNMENTIONED') AS silent,
-           count(*) FILTER (is_conflict) AS clash, count(verdict) AS verdict
-           FROM labels GROUP BY 1 ORDER BY present DESC, finding"""
-    )
-    console.print(grid(rows))
+    console.print(grid(home.sql(LABELS)))
 
 
 def _suspects(console: Console, home: Home) -> None:
     console.rule("[bold]The ten most suspicious labels")
     listed = Grid.grid(padding=(0, 1))
-    for row in home.sql(_SUSPECTS).to_pylist():
+    for row in home.sql(SUSPECTS).to_pylist():
         listed.add_row(str(row["rank"]), row["image_id"], Text.assemble((f"{row['finding']}: ", "bold"), row["reason"]))
     console.print(listed)
     counts = home.sql("SELECT count(*) FILTER (is_label_issue) AS f, count(*) AS n FROM label_issues").to_pylist()[0]
@@ -79,7 +88,7 @@ def _suspects(console: Console, home: Home) -> None:
 
 def _scores(console: Console, home: Home) -> None:
     console.rule("[bold]Trained on given and on cleaned labels, scored on the same held-out films")
-    rows = home.sql(_GAIN).to_pylist()
+    rows = home.sql(GAIN).to_pylist()
     scored = Grid("macro", "trained on", "estimate", "95 % interval", "certificate")
     for row in rows:
         if row["estimate"] is not None:
@@ -111,7 +120,7 @@ def gain_in_words(gain: dict[str, object] | None) -> str:
 
 def _certificate(console: Console, home: Home) -> None:
     listed = Grid("finding", "positive / negative", "gain in AUROC", "95 % interval", "certificate")
-    for row in home.sql(_CERTIFICATE).to_pylist():
+    for row in home.sql(CERTIFICATE).to_pylist():
         listed.add_row(
             row["finding"],
             f"{row['n_positive']} / {row['n_negative']}",
@@ -125,7 +134,7 @@ def _certificate(console: Console, home: Home) -> None:
 
 def _published(console: Console, home: Home) -> None:
     listed = Grid("published model", "scores are", "finding", "positive / negative", "AUROC", "95 % interval")
-    for row in home.sql(_PUBLISHED).to_pylist():
+    for row in home.sql(PUBLISHED).to_pylist():
         counts = f"{row['n_positive']} / {row['n_negative']}"
         ends = "not estimable" if row["ci_low"] is None else f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
         listed.add_row(row["model"], row["score_kind"], row["finding"], counts, f"{row['estimate']:.3f}", ends)

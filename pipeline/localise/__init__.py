@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from pipeline.base.errors import InputError
 from pipeline.base.images import resize_square
+from pipeline.base.pictures import enlarged
 from pipeline.base.progress import track
 from pipeline.localise import films, scores
 from pipeline.localise.boxes import Box, BoxFile
@@ -110,7 +111,7 @@ def _measure(
     network: Trained, pixels: npt.NDArray[np.uint8], known: list[tuple[str, str, dict[str, tuple[Sides, ...]]]], threshold: float
 ) -> Iterator[Looked]:
     """Films (n, size, size) and of each name, patient, and finding -> boxes."""
-    from models.saliency import enlarged, grad_cam, peak
+    from models.saliency import grad_cam, peak
     from models.training import predict_logits
 
     findings, channels = network.card.findings, network.card.channels

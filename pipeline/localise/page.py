@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from html import escape
 
@@ -11,14 +10,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline.base.images import resize_square
-from pipeline.base.pictures import overlay
+from pipeline.base.pictures import data_uri, enlarged, overlay
 from pipeline.label import page
 from pipeline.localise import Localised, films
 from pipeline.localise.scores import MIN_PATIENTS, Looked
 
 SHOWN = 6
 TILE_PX = 320
-_JPEG_QUALITY = 85
 _BOX_COLOUR = (255, 255, 255)
 HEAD = ("finding", "metric", "films", "patients", "estimate", "boxes cover", "constant maps")
 
@@ -68,18 +66,13 @@ def _films(found: Localised, finding: str) -> Iterator[str]:
 
 
 def _tile(found: Localised, one: Looked) -> str:
-    from models.saliency import enlarged
-
     film = resize_square(films.read(found.paths[one.film]), TILE_PX)
     shown = np.ascontiguousarray(overlay(film, enlarged(one.saliency, TILE_PX, TILE_PX)))
     for box in one.boxes:
         left, top, right, bottom = (round(side * (TILE_PX - 1)) for side in box)
         cv2.rectangle(shown, (left, top), (right, bottom), _BOX_COLOUR, 2)
-    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(shown, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
     said = f"probability {one.prob:.2f}, {'hit' if one.hit else 'miss'}, IoU {one.iou:.2f}"
     if np.isnan(one.saliency).any():
         said += ", map is constant"
-    picture = (
-        f'<img alt="{escape(one.finding)}: {said}" width="{TILE_PX}" src="data:image/jpeg;base64,{b64encode(jpeg.tobytes()).decode()}">'
-    )
+    picture = f'<img alt="{escape(one.finding)}: {said}" width="{TILE_PX}" src="{data_uri(shown)}">'
     return f'<figure style="margin:0">{picture}<figcaption class="quiet">{said}</figcaption></figure>'

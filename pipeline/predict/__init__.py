@@ -1,6 +1,6 @@
 """Out-of-fold opinions: no film is judged by a model that saw its patient, nor calibrated on one.
 
-`cells` gathers what is known of the films, `crossfit` trains the folds, `output` makes tables and the plot, `saliency` the picture of where
+`cells` gathers what is known of the films, `crossfit` trains the folds, `output` makes tables and the plot, `saliency` shows where
 the networks look; `published` asks models that others trained. Networks live in `models`.
 """
 
@@ -13,7 +13,7 @@ from pipeline.base.storage import Home
 
 
 def run(home: Home, settings: Settings) -> StageResult:
-    """Write `pred_probs`, `embeddings`, `training_dynamics` and `published_scores`.
+    """Write `pred_probs`, `embeddings`, `training_dynamics`, `saliency_maps` and `published_scores`.
 
     Findings with fewer than `predict.min_positives` positive, or negative, films have no rows; the counts name how many.
 
@@ -32,7 +32,7 @@ def run(home: Home, settings: Settings) -> StageResult:
     device = devices.describe(devices.choose(settings.predict.device))
     counts: dict[str, int | float | str] = {"device": device, "model": settings.predict.model, **known.counts(), **asked}
     if not known.findings:
-        for name in ("pred_probs", "embeddings", "training_dynamics"):
+        for name in ("pred_probs", "embeddings", "training_dynamics", "saliency_maps"):
             home.write(name, tables.empty(name))
         return StageResult(counts, (known.nothing_modelled(settings.predict.min_positives), *told))
     films = load_films(home, known.image_ids, settings.predict.size_px)
@@ -42,5 +42,6 @@ def run(home: Home, settings: Settings) -> StageResult:
     home.write("training_dynamics", output.training_dynamics(known, opinions, settings.predict.model))
     aurocs = output.aurocs(known, opinions)
     counts |= {"folds": settings.predict.folds, "folds_resumed": opinions.n_resumed, **output.summary(aurocs)}
-    looks, untold = saliency.picture(films, known, opinions, settings)
-    return StageResult(counts, (*known.warnings(), *told, *untold), {"predict_auroc": output.plot(aurocs), **looks})
+    looks = saliency.look(films, known, opinions, settings)
+    home.write("saliency_maps", looks.maps)
+    return StageResult(counts, (*known.warnings(), *told, *looks.warnings), {"predict_auroc": output.plot(aurocs), **looks.plots})

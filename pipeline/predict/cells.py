@@ -12,6 +12,7 @@ from pipeline.base.storage import Home
 from pipeline.base.targets import equivalent_counts
 
 Array = npt.NDArray[np.float64]
+_MATRICES = ("given_target", "given_side", "p_annotators")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Cells:
         findings: those that are modelled, sorted.
         targets: (n, findings) in [0, 1], NaN where unknown.
         sides: (n, findings) what the given labels claim, 1 or 0, NaN where nothing.
+        p_annotators: (n, findings) probability that the finding is present, by all annotators, NaN where unknown.
         left_out: findings with labels but too few positive or negative films.
     """
 
@@ -32,6 +34,7 @@ class Cells:
     findings: tuple[str, ...]
     targets: Array
     sides: Array
+    p_annotators: Array
     left_out: tuple[str, ...]
 
     def counts(self) -> dict[str, int]:
@@ -60,14 +63,15 @@ def read(home: Home, settings: Settings) -> Cells:
     """Read `groups` and `labels`, and choose the findings that can be modelled."""
     kept = home.read("groups", ["image_id", "group_id"]).sort_by("image_id")
     image_ids: list[str] = kept["image_id"].to_pylist()
-    labels = home.read("labels", ["image_id", "finding", "given_target", "given_side"])
+    labels = home.read("labels", ["image_id", "finding", *_MATRICES])
     findings = sorted(set(labels["finding"].to_pylist()))
     where = (image_ids, findings, labels["image_id"].to_pylist(), labels["finding"].to_pylist())
-    targets, sides = (pivot(*where, labels[name].cast("float64").fill_null(np.nan).to_numpy()) for name in ("given_target", "given_side"))
-    is_modelled = enough(targets, settings.predict.min_positives)
+    matrices = [pivot(*where, labels[name].cast("float64").fill_null(np.nan).to_numpy()) for name in _MATRICES]
+    is_modelled = enough(matrices[0], settings.predict.min_positives)
     modelled = tuple(finding for finding, chosen in zip(findings, is_modelled, strict=True) if chosen)
     left_out = tuple(finding for finding, chosen in zip(findings, is_modelled, strict=True) if not chosen)
-    return Cells(image_ids, kept["group_id"].to_pylist(), modelled, targets[:, is_modelled], sides[:, is_modelled], left_out)
+    targets, sides, p_annotators = (matrix[:, is_modelled] for matrix in matrices)
+    return Cells(image_ids, kept["group_id"].to_pylist(), modelled, targets, sides, p_annotators, left_out)
 
 
 def pivot(image_ids: list[str], findings: list[str], of_image: list[str], of_finding: list[str], values: Array) -> Array:

@@ -1,4 +1,8 @@
-"""The picture of where the networks look: of each finding the film they are surest of, seen by the fold that never saw its patient."""
+"""Where the networks look, always by the fold that never saw the film's patient: a table of maps, and a picture.
+
+The table has the labels that networks and annotators contradict most, for whoever looks at suspected labels later, when the networks
+are gone. The picture has of each finding the film they are surest of.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from pipeline.base import tables
 from pipeline.base.interfaces import MODELS
-from pipeline.base.pictures import overlay, png
+from pipeline.base.pictures import enlarged, overlay, png
 from pipeline.base.settings import Settings
 from pipeline.predict.cells import Array, Cells
 from pipeline.predict.crossfit import Opinions
@@ -21,15 +27,26 @@ if TYPE_CHECKING:
     from models.films import Films
 
 MOST_FINDINGS = 8
+# A map costs as much as a step of training a film: few beside the trainings, many beside what anybody looks at.
+MOST_MAPS = 256
 COLUMNS = 4
 TILE_PX = 224
-GONE = "the weights of a fold are gone, so the picture of where it looks is not drawn; delete HOME/work/predict and run predict again"
-FROZEN = "train.frozen keeps no whole network, so the picture of where it looks is not drawn"
+GONE = "the weights of a fold are gone, so nothing shows where it looks; delete HOME/work/predict and run predict again"
+FROZEN = "train.frozen keeps no whole network, so nothing shows where it looks"
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Table `saliency_maps`, the plot by its name, and a warning where there is neither."""
+
+    maps: pa.Table
+    plots: dict[str, bytes]
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A film that shows a finding: its row, the finding's column, the fold that judged it, and the probability it gave."""
+    """A film and a finding: its row, the finding's column, the fold that judged it, and the probability it gave."""
 
     row: int
     column: int
@@ -51,8 +68,17 @@ def examples(known: Cells, opinions: Opinions) -> list[Example]:
     return found
 
 
-def picture(films: Films, known: Cells, opinions: Opinions, settings: Settings) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """The plot by its name, and a warning where there is none.
+def contradicted(known: Cells, opinions: Opinions, most: int = MOST_MAPS) -> list[Example]:
+    """The labels that network and annotators together contradict most, at most `most`, by row and column; the first of equals."""
+    believed = (opinions.probs + known.p_annotators) / 2
+    distance = np.nan_to_num(np.abs(believed - known.sides), nan=-1.0).ravel()
+    worst = [place for place in np.argsort(-distance, kind="stable")[:most] if distance[place] >= 0]
+    cells = (divmod(int(place), len(known.findings)) for place in sorted(worst))
+    return [Example(row, column, int(opinions.fold[row]), float(opinions.probs[row, column])) for row, column in cells]
+
+
+def look(films: Films, known: Cells, opinions: Opinions, settings: Settings) -> Looks:
+    """Maps and picture.
 
     Args:
         films: (n, size, size) in the order of `known.image_ids`.
@@ -60,16 +86,36 @@ def picture(films: Films, known: Cells, opinions: Opinions, settings: Settings) 
         opinions: with the weights of the folds.
         settings: of the run.
     """
+    nothing, shown, listed = tables.empty("saliency_maps"), examples(known, opinions), contradicted(known, opinions)
     if not opinions.weights:
-        return {}, (FROZEN,)
-    chosen = examples(known, opinions)
+        return Looks(nothing, {}, (FROZEN,))
+    chosen = [*shown, *listed]
     if not chosen:
-        return {}, ()
+        return Looks(nothing, {}, ())
     if not all(opinions.weights[one.fold].exists() for one in chosen):
-        return {}, (GONE,)
+        return Looks(nothing, {}, (GONE,))
     pixels = np.asarray(films[np.array([one.row for one in chosen])], np.uint8)
     maps = _maps(pixels, chosen, opinions.weights, len(known.findings), settings)
-    return {"predict_saliency": _draw(pixels, maps, [(known.findings[one.column], one.prob) for one in chosen])}, ()
+    titles = [(known.findings[one.column], one.prob) for one in shown]
+    plots = {"predict_saliency": _draw(pixels[: len(shown)], maps[: len(shown)], titles)} if shown else {}
+    return Looks(_table(known, listed, maps[len(shown) :], settings.predict.model), plots, ())
+
+
+def _table(known: Cells, listed: Sequence[Example], maps: Sequence[Array], model: str) -> pa.Table:
+    """Table `saliency_maps`; a map that is constant points nowhere and is null."""
+    rows = [
+        {
+            "image_id": known.image_ids[one.row],
+            "finding": known.findings[one.column],
+            "model": model,
+            "fold": one.fold,
+            "height_cells": heat.shape[0],
+            "width_cells": heat.shape[1],
+            "heat": None if np.isnan(heat).any() else np.rint(heat * 255).astype(np.uint8).tobytes(),
+        }
+        for one, heat in zip(listed, maps, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, tables.BY_NAME["saliency_maps"].types)
 
 
 def _maps(
@@ -95,7 +141,6 @@ def _draw(pixels: npt.NDArray[np.uint8], maps: list[Array], titles: list[tuple[s
     """PNG: a tile a finding, titled with finding and probability alone."""
     from matplotlib.figure import Figure
 
-    from models.saliency import enlarged
     from pipeline.base.images import resize_square
 
     n_columns = min(COLUMNS, len(titles))

@@ -8,8 +8,9 @@ import torch
 from quarter_films import striped, taught
 
 from models.augmentation import standardise
-from models.saliency import enlarged, grad_cam, peak
+from models.saliency import grad_cam, peak
 from pipeline.base.interfaces import MODELS
+from pipeline.base.pictures import enlarged
 
 
 def made(seed: int, n: int, size: int = 64) -> np.ndarray:

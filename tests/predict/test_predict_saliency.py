@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -26,7 +27,13 @@ def opinions(probs: np.ndarray, fold: np.ndarray, weights: tuple[Path, ...]) -> 
 def known(sides: np.ndarray) -> Cells:
     n, f = sides.shape
     return Cells(
-        [str(row) for row in range(n)], [str(row) for row in range(n)], tuple(f"F{column}" for column in range(f)), sides, sides, ()
+        [str(row) for row in range(n)],
+        [str(row) for row in range(n)],
+        tuple(f"F{column}" for column in range(f)),
+        sides,
+        sides,
+        sides / 2 + 0.25,
+        (),
     )
 
 
@@ -87,12 +94,15 @@ def test_the_fold_that_never_saw_the_film_judges_it(home: Home, quick: Settings,
 
     shutil.rmtree(home.work / "predict")
     taken: list[tuple[np.ndarray, list[saliency.Example], tuple[Path, ...]]] = []
+    made: list[np.ndarray] = []
     maps = saliency._maps
-    monkeypatch.setattr(
-        saliency,
-        "_maps",
-        lambda pixels, chosen, weights, *rest: (taken.append((pixels, chosen, weights)), maps(pixels, chosen, weights, *rest))[1],
-    )
+
+    def noted(pixels: np.ndarray, chosen: list[saliency.Example], weights: tuple[Path, ...], *rest: object) -> list[np.ndarray]:
+        taken.append((pixels, chosen, weights))
+        made.extend(maps(pixels, chosen, weights, *rest))
+        return made
+
+    monkeypatch.setattr(saliency, "_maps", noted)
     predict.run(home, quick)
     ((pixels, chosen, weights),) = taken
     rows = home.read("pred_probs").to_pandas().pivot(index="image_id", columns="finding", values="logit")
@@ -102,12 +112,30 @@ def test_the_fold_that_never_saw_the_film_judges_it(home: Home, quick: Settings,
         with torch.inference_mode():
             logit = network(standardise(torch.from_numpy(film[None])))[0][0, one.column]
         assert float(logit) == pytest.approx(rows.iloc[one.row, one.column], abs=1e-3)
+    stored = home.read("saliency_maps").to_pandas().set_index(["image_id", "finding"])
+    assert len(stored) == len(chosen) - 2, "the picture shows a film for each of two findings, the table has the rest"
+    for one, heat in list(zip(chosen, made, strict=True))[2:]:
+        row = stored.loc[(rows.index[one.row], FINDINGS[one.column])]
+        assert row["fold"] == one.fold
+        if row["heat"] is None:
+            assert np.isnan(heat).all()
+        else:
+            levels = np.frombuffer(row["heat"], np.uint8).reshape(row["height_cells"], row["width_cells"])
+            np.testing.assert_allclose(levels / 255, heat, atol=0.5 / 255 + 1e-9)
 
 
 def test_frozen_trunks_are_told() -> None:
-    assert saliency.picture(
-        np.zeros((1, 2, 2)), known(np.ones((1, 1))), opinions(np.ones((1, 1)), np.zeros(1, np.int64), ()), Settings()
-    ) == (
-        {},
-        (saliency.FROZEN,),
-    )
+    found = saliency.look(np.zeros((1, 2, 2)), known(np.ones((1, 1))), opinions(np.ones((1, 1)), np.zeros(1, np.int64), ()), Settings())
+    assert (found.maps.num_rows, found.plots, found.warnings) == (0, {}, (saliency.FROZEN,))
+
+
+def test_the_most_contradicted_labels_have_maps_and_unknown_ones_none() -> None:
+    nan = np.nan
+    sides = np.array([[1.0, 0.0], [0.0, nan], [1.0, 0.0]])
+    probs = np.array([[0.9, 0.7], [0.2, 0.5], [0.1, 0.7]])
+    found = saliency.contradicted(known(sides), opinions(probs, np.array([0, 1, 1]), ()), 2)
+    assert [(one.row, one.column, one.fold, one.prob) for one in found] == [(0, 1, 0, 0.7), (2, 0, 1, 0.1)]
+    assert len(saliency.contradicted(known(sides), opinions(probs, np.array([0, 1, 1]), ()))) == 5
+    doubted = replace(known(sides), p_annotators=np.array([[0.0, 0.0], [0.0, nan], [1.0, 0.0]]))
+    (first,) = saliency.contradicted(doubted, opinions(probs, np.array([0, 1, 1]), ()), 1)
+    assert (first.row, first.column) == (0, 0), "annotators count as much as the network"
