@@ -430,7 +430,9 @@ def covid_image_data_collection(root: Path) -> Miniature:
         ("19", "1", "F", "31", "No Finding", "L", "X-ray", "Jan 3, 2020", "kjr-21-e24-g001-l-a.jpg"),
     ]
     places = ("patientid", "offset", "sex", "age", "finding", "view", "modality", "date", "filename")
-    cells = [dict.fromkeys(header, "") | dict(zip(places, row, strict=True)) | {"folder": "images"} for row in rows]
+    cells = [
+        dict.fromkeys(header, "") | dict(zip(places, row, strict=True)) | {"folder": "images", "location": "Elm, Sea Town"} for row in rows
+    ]
     table(root / "metadata.csv", header, [[row[name] for name in header] for row in cells])
     for seed, row in enumerate(rows):
         picture(root / "images" / row[-1], seed)

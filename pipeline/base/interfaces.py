@@ -66,6 +66,7 @@ class FilmFacts:
     modality: str = "DX"
     accession_number: str | None = None
     pixel_spacing_mm: float | None = None
+    institution_name: str | None = None
     split: str | None = None
 
 

@@ -17,6 +17,8 @@ KEY_VARIABLE = "CXR_PSEUDONYM_KEY"
 _USED = "paths.parquet"
 # Bytes of a keyed digest, as 16 characters of base32.
 _BYTES = 10
+# Of an institution: a house or a trust has tens of them, and people read these.
+_SITE_BYTES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class Pseudonyms:
     def of(self, kind: str, identifier: str) -> str:
         """Pseudonym of an identifier; `kind` ("patient", "study", ...) keeps equal texts of different kinds apart."""
         return kind[0] + base64.b32encode(self._mac(kind, identifier)[:_BYTES]).decode().lower()
+
+    def site(self, institution: str) -> str:
+        """Pseudonym of an institution, however its name is capitalised and spaced: `site_` and 8 characters (40 bits) of base32."""
+        spelt = " ".join(institution.casefold().split())
+        return "site_" + base64.b32encode(self._mac("site", spelt)[:_SITE_BYTES]).decode().lower()
 
     def digest(self, content: bytes) -> str:
         """Keyed digest of bytes, 32 characters of base32."""

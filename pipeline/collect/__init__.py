@@ -127,7 +127,10 @@ def _counts(home: Home) -> dict[str, int | float | str]:
 
 _PATHS = pa.schema([("file_id", pa.string()), ("path", pa.string())])
 _IDENTITIES = pa.schema(
-    [(name, pa.string()) for name in ("file_id", "image_id", "sop_instance_uid", "study_instance_uid", "patient_id", "accession_number")]
+    [
+        (name, pa.string())
+        for name in ("file_id", "image_id", "sop_instance_uid", "study_instance_uid", "patient_id", "accession_number", "institution_name")
+    ]
 )
 _PRIVATE = ("paths", "identities")
 
@@ -156,4 +159,5 @@ def _identity(instance: Instance) -> Row:
         "study_instance_uid": header.study_instance_uid,
         "patient_id": header.patient_id,
         "accession_number": header.accession_number,
+        "institution_name": header.institution_name,
     }

@@ -103,15 +103,17 @@ _PATTERNS = tuple(
     )
 )
 _SHORTEST_NAME = 3
+_PARTS = re.compile(r"[^\W_]+")
 _SENTENCE_END = ".!?:;\n"
 
 
-def scrub(text: str, identifiers: Iterable[str]) -> tuple[str, int]:
+def scrub(text: str, identifiers: Iterable[str], institutions: Iterable[str] = ()) -> tuple[str, int]:
     """Remove letterhead, signatures, known identifiers and whatever looks like one.
 
     Args:
         text: the report as filed.
         identifiers: names, numbers and dates known for this report's patient and staff, in any spelling.
+        institutions: names of the houses its films were taken in. They go whole: "General" and "Chest" are no names alone.
 
     Returns:
         The text that may be published, and how many pieces were removed.
@@ -119,8 +121,9 @@ def scrub(text: str, identifiers: Iterable[str]) -> tuple[str, int]:
     text, removed = _drop_letterhead(text.replace("\r\n", "\n").replace("\ufeff", ""))
     text, count = _SIGNATURE.subn("", text)
     removed += count
-    text, count = _known(text, identifiers)
-    removed += count
+    for remove, known in ((_houses, institutions), (_known, identifiers)):
+        text, count = remove(text, known)
+        removed += count
     for told in (_TOLD, _TOLD_DIRECTLY):
         text, count = _without_listeners(text, told)
         removed += count
@@ -183,6 +186,17 @@ def _known(text: str, identifiers: Iterable[str]) -> tuple[str, int]:
             removed += len(hits)
             for found in reversed(hits):
                 text = text[: found.start()] + MARK + text[found.end() :]
+    return text, removed
+
+
+def _houses(text: str, names: Iterable[str]) -> tuple[str, int]:
+    """Names of institutions, whatever stands between their words; one that is a single word where it is written as a name ("RADIOLOGY")."""
+    removed = 0
+    for words in sorted({tuple(_PARTS.findall(name)) for name in names} - {()}, key=lambda words: (-len(words), words)):
+        spelt = r"[\W_]+".join(map(re.escape, words))
+        for found in reversed(list(re.finditer(rf"(?<!\w){spelt}(?!\w)", text, re.IGNORECASE))):
+            if len(words) > 1 or _written_as_name(text, found):
+                text, removed = text[: found.start()] + MARK + text[found.end() :], removed + 1
     return text, removed
 
 

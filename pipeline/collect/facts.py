@@ -31,6 +31,7 @@ def joined(header: Header, fact: FilmFacts) -> Header:
         patient_id=fact.patient_id or header.patient_id,
         accession_number=fact.accession_number or header.accession_number,
         study_date=header.study_date or fact.study_date,
+        institution_name=header.institution_name or fact.institution_name,
         published={**header.published, **_gaps(header.published, fact)},
     )
 

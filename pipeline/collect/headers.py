@@ -57,6 +57,7 @@ class Header:
     birth_date: date | None
     names: tuple[str, ...]
     published: Mapping[str, Any] = field(default_factory=dict)
+    institution_name: str | None = None
 
 
 class HeaderError(Exception):
@@ -109,6 +110,7 @@ def parse_header(handle: BinaryIO, size_bytes: int, max_bytes: int) -> Header:
         birth_date=birth_date,
         names=tuple(name for keyword in IDENTIFYING_NAMES for name in _names(dataset, keyword)),
         published=_published(dataset, study_date, birth_date, has_pixels),
+        institution_name=_text(dataset, "InstitutionName"),
     )
 
 

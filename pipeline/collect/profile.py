@@ -28,7 +28,12 @@ OPTIONS: tuple[tuple[str, str, bool, str], ...] = (
     ("113109", "Retain Device Identity Option", False, "Manufacturer alone is kept, which names no device"),
     ("113110", "Retain UIDs Option", False, "UIDs are keyed pseudonyms"),
     ("113111", "Retain Safe Private Option", False, "private elements are not read"),
-    ("113112", "Retain Institution Identity Option", False, "nothing of the institution is kept"),
+    (
+        "113112",
+        "Retain Institution Identity Option",
+        False,
+        "InstitutionName is a keyed pseudonym, site; nothing else of the institution is kept",
+    ),
 )
 
 

@@ -24,14 +24,15 @@ def read_reports(found: Scan) -> None:
         instances = found.of_accession(accession)
         identifiers = sorted(_identifiers(accession, instances))
         study_id = next((instance.study_id for instance in instances if instance.study_id), None)
-        basis = digest([entry.digest, identifiers, study_id])
+        institutions = sorted({name for instance in instances if (name := instance.header.institution_name)})
+        basis = digest([entry.digest, identifiers, institutions, study_id])
         known = ledger.report(report_id)
         if known and known[1]:  # filed twice: the first by path counts, the other stays a skipped file
             continue
         if known and known[0] == basis:
             ledger.keep_report(report_id, entry.found.relative)
             continue
-        row = _row(report_id, names.of("accession", accession), study_id, _decode(found, entry), identifiers)
+        row = _row(report_id, names.of("accession", accession), study_id, _decode(found, entry), identifiers, institutions)
         ledger.put_report(report_id, entry.found.relative, basis, row)
     ledger.forget_gone_reports()
 
@@ -45,8 +46,10 @@ def _decode(found: Scan, entry: Entry) -> str:
         return content.decode("latin-1")
 
 
-def _row(report_id: str, accession_id: str, study_id: str | None, text: str, identifiers: list[str]) -> dict[str, object]:
-    text, removed = scrub(text, identifiers)
+def _row(
+    report_id: str, accession_id: str, study_id: str | None, text: str, identifiers: list[str], institutions: list[str]
+) -> dict[str, object]:
+    text, removed = scrub(text, identifiers, institutions)
     found = sections(text)
     body = {section.name: text[section.start : section.end] for section in reversed(found)}
     return {

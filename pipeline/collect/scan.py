@@ -134,6 +134,7 @@ class Scan:
                 "patient_id": instance.patient_id,
                 "accession_id": instance.accession_id,
                 "shard": instance.shard,
+                "site": self.names.site(name) if (name := instance.header.institution_name) else None,
                 "study_date": deidentify.shifted(instance.header.study_date, self._days(instance)),
             }
 

@@ -153,7 +153,9 @@ def of_csv(path: Path) -> list[tuple[str, str]]:
 
 
 def of_ledger(home: Home) -> Iterator[tuple[str, str]]:
-    """What the home itself knows of identities: patients, studies, instances and paths of the export.
+    """What the home itself knows of identities: patients, studies, instances, paths of the export, and institutions of two words or more.
+
+    A single word, such as RADIOLOGY, may be the name of no house, and would be found in every other report.
 
     Raises:
         HomeError: nothing was collected yet.
@@ -168,3 +170,7 @@ def of_ledger(home: Home) -> Iterator[tuple[str, str]]:
         for batch in pq.ParquetFile(path).iter_batches(_ROWS, columns=list(columns)):
             for column in columns:
                 yield from ((column, value) for value in batch[column].to_pylist() if value)
+    houses = pq.read_table(home.private / "identities.parquet", partitioning=None)
+    if "institution_name" not in houses.column_names:
+        raise HomeError("this home was collected by an earlier version", "run: cxr run EXPORT --home HOME --until collect")
+    yield from (("institution_name", name) for name in houses["institution_name"].unique().to_pylist() if name and len(_words(name)) > 1)

@@ -30,7 +30,7 @@ from pydicom.uid import (
 
 from pipeline.base.errors import PluginError
 from pipeline.sample.canvas import Floats
-from pipeline.sample.people import Study, names
+from pipeline.sample.people import Study, hospital, names
 
 Stored = npt.NDArray[np.unsignedinteger[Any]]
 IMPLEMENTATION_UID = UID("2.25.188253690275811206487613590416281541027")
@@ -112,7 +112,7 @@ def header(study: Study) -> Dataset:
     found.SeriesNumber = found.InstanceNumber = 1
     lists = names()
     found.Manufacturer = lists["makers"][study.seed % len(lists["makers"])]
-    found.InstitutionName = lists["hospitals"][0].title()
+    found.InstitutionName = hospital(study.patient).title()
     found.ReferringPhysicianName = study.referrer.replace(" ", "^")
     found.StudyDescription = "XR CHEST PORTABLE" if is_portable else "XR CHEST PA"
     found.BodyPartExamined, found.ViewPosition, found.BurnedInAnnotation = "CHEST", study.technique.view, "NO"

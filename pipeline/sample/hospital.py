@@ -17,7 +17,7 @@ from pipeline.sample import damage, defects, ledger, noise
 from pipeline.sample.defects import KINDS, Plan, make_plan
 from pipeline.sample.filing import NO_PICTURE, Written, write, write_films
 from pipeline.sample.ledger import Image, Planted
-from pipeline.sample.people import Numbers, Study, draw_studies
+from pipeline.sample.people import Numbers, Study, draw_studies, hospital
 from pipeline.sample.report_letter import Letter, empty_letter, write_letter
 
 
@@ -163,6 +163,7 @@ def _write_ledger(truth: Path, cells: list[ledger.Cell], written: Written, plan:
 def _identities(plan: Plan, letters: Mapping[str, Letter | None]) -> list[tuple[str, str]]:
     found = {("PatientName", study.patient.name) for study in plan.studies}
     found |= {("PatientID", study.patient.mrn) for study in plan.studies}
+    found |= {("InstitutionName", hospital(study.patient).title()) for study in plan.studies}
     found |= {("AccessionNumber", study.accession) for study in plan.studies}
     found |= {("Doctor", name) for study in plan.studies for name in (study.radiologist, study.referrer)}
     found |= {("Doctor", name) for letter in letters.values() if letter for name in letter.doctors}

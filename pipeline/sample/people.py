@@ -97,6 +97,12 @@ def names() -> dict[str, Any]:
     return tomllib.loads(files("pipeline.sample").joinpath("names.toml").read_text(encoding="utf-8"))
 
 
+def hospital(patient: Patient) -> str:
+    """The house a person goes to, in capitals."""
+    houses: list[str] = names()["hospitals"]
+    return houses[int(patient.mrn) % len(houses)]
+
+
 def new_uid(rng: np.random.Generator) -> str:
     """A UID from a random UUID (PS3.5 B.2): 2.25. and the number."""
     number = int.from_bytes(rng.bytes(16), "big")

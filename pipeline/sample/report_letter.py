@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from pipeline.sample.people import Study, names
+from pipeline.sample.people import Study, hospital
 from pipeline.sample.reading import read
 from pipeline.sample.report_grammar import Wording, findings_text, impression_text, phrases, sentence
 
@@ -76,9 +76,9 @@ def empty_letter(study: Study) -> Letter:
 
 def letterhead(study: Study) -> str:
     """The lines that name hospital, patient and examination."""
-    patient, hospital = study.patient, names()["hospitals"][0]
+    patient = study.patient
     return (
-        f"{hospital} - DEPARTMENT OF RADIOLOGY\n"
+        f"{hospital(patient)} - DEPARTMENT OF RADIOLOGY\n"
         f"Patient: {patient.family}, {patient.given}   MRN: {patient.mrn}   DOB: {patient.birth:%m/%d/%Y}\n"
         f"Accession: {study.accession}   Date of exam: {study.day:%m/%d/%Y}\n"
     )

@@ -105,7 +105,8 @@ def cast(home: Home, settings: Settings, cells: pa.Table, arms: Sequence[str]) -
     """
     films = home.sql(
         "SELECT c.image_id, any_value(group_id) AS group_id, any_value(split) AS split, any_value(c.patient_sex) AS sex, "
-        "any_value(c.patient_age_years) AS age, any_value(c.view_position) AS view, any_value(manufacturer) AS manufacturer FROM curated c "
+        "any_value(c.patient_age_years) AS age, any_value(c.view_position) AS view, any_value(manufacturer) AS manufacturer, "
+        "any_value(site) AS site FROM curated c "
         "JOIN images m ON m.image_id = c.image_id JOIN instances i ON i.file_id = m.file_id GROUP BY c.image_id ORDER BY c.image_id"
     )
     image_ids: list[str] = films["image_id"].to_pylist()
@@ -124,6 +125,7 @@ def cast(home: Home, settings: Settings, cells: pa.Table, arms: Sequence[str]) -
             "age_band": age_bands(films["age"].to_pylist()),
             "view_position": _text(films["view"], NOT_STATED),
             "manufacturer": _text(films["manufacturer"], NOT_STATED),
+            "site": _text(films["site"], NOT_STATED),
         },
         tuple(name for name in findings if chosen[name]),
         {arm: matrix[:, is_trained] for arm, matrix in targets.items()},

@@ -98,3 +98,12 @@ def test_shift_keeps_intervals() -> None:
 
 def test_mark_is_the_mimic_mark() -> None:
     assert scrub("Called Dr. Smith.", set())[0] == f"Called {MARK}."
+
+
+def test_names_of_houses_go_whole_and_words_of_the_trade_stay() -> None:
+    houses = ("St. Quill-on-Sea General", "RADIOLOGY", "Elm")
+    said = (
+        "Chest RADIOLOGY of the general ward. Film from st quill on sea general. The film of Elm shows an elm tree sign. Radiology review."
+    )
+    expected = "Chest RADIOLOGY of the general ward. Film from ___. The film of ___ shows an elm tree sign. Radiology review."
+    assert scrub(said, (), houses) == (expected, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import date, timedelta
 from pathlib import Path
@@ -25,7 +26,14 @@ from pipeline.collect.verify import Needles, of_csv, of_ledger, verify
 from pipeline.exclude.manifest import HEAD, broken_lines
 
 SETTINGS = settings.load(overrides=("decode.workers=1", "decode.shards=1"))
-PHI = "kind,value\nPatientName,Featherstone Zebulon\nPatientID,MRN1000001\nAccessionNumber,ACC7770001\nDoctor,Quill Marian\n"
+PHI = """kind,value
+PatientName,Featherstone Zebulon
+PatientID,MRN1000001
+AccessionNumber,ACC7770001
+Doctor,Quill Marian
+Institution,Mercy on Elm
+"""
+HOUSES = ("Mercy on Elm", "MERCY  ON ELM")
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +42,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("privacy")
     for number in (1, 2):
         pixels = gradient(48, 40) // number
-        make_dicom(root / f"export/MRN{number}000001/ACC777000{number}.dcm", pixels, PatientID=f"MRN{number}000001", InstitutionName="Elm")
-        (root / f"export/ACC777000{number}.txt").write_text("Patient: Featherstone, Zebulon\nFINDINGS: No effusion. Told Dr. Quill Marian.")
+        house, patient = HOUSES[number - 1], f"MRN{number}000001"
+        make_dicom(root / f"export/{patient}/ACC777000{number}.dcm", pixels, PatientID=patient, InstitutionName=house)
+        (root / f"export/ACC777000{number}.txt").write_text(
+            f"Patient: Featherstone, Zebulon\nFINDINGS: No effusion. Told Dr. Quill Marian. Films of {house.upper()} were seen."
+        )
     home = Home(root / "home").create()
     for stage in ("collect", "decode", "exclude"):
         stages.execute(stage, home, SETTINGS, root / "export")
@@ -114,6 +125,27 @@ def test_a_clean_home_shows_nothing_and_its_chain_is_whole(made: Path) -> None:
         assert result.n_files > 6
     assert broken_lines(home) == []
     deid.verify(made / "home", made / "phi.csv")
+
+
+def test_a_house_is_one_pseudonym_however_it_is_written_and_its_name_is_nowhere(made: Path, home: Home, tmp_path: Path) -> None:
+    sites = home.read("instances")["site"].to_pylist()
+    assert len(set(sites)) == 1
+    assert re.fullmatch(r"site_[a-z2-7]{8}", sites[0])
+    assert sites[0] == home.pseudonyms().site("mercy on elm") != home.pseudonyms().site("mercy on oak")
+    assert ("institution_name", "Mercy on Elm") in list(of_ledger(home))
+    assert all("Films of ___ were seen." in text for text in home.read("reports")["text"].to_pylist())
+    (home.work / "run.log").write_text("from MERCY ON ELM")
+    assert {one.kind for one in verify(home, of_ledger(home)).found} == {"institution_name"}
+    other = Home(tmp_path / "other").create()
+    stages.execute("collect", other, SETTINGS, made / "export")
+    assert set(other.read("instances")["site"].to_pylist()).isdisjoint({None, *sites}), "another key gives another pseudonym"
+
+
+def test_a_film_without_institution_has_no_site(tmp_path: Path) -> None:
+    make_dicom(tmp_path / "export/a.dcm", gradient(16, 16), StationName="ROOM 4", InstitutionalDepartmentName="Chest")
+    home = Home(tmp_path / "home").create()
+    stages.execute("collect", home, SETTINGS, tmp_path / "export")
+    assert home.read("instances")["site"].to_pylist() == [None]
 
 
 @pytest.mark.parametrize("spelling", ["Featherstone^Zebulon", "zebulon, FEATHERSTONE", "Featherstone_Zebulon", "x MRN1000001 y"])

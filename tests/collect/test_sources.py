@@ -244,6 +244,14 @@ def test_openi_from_kaggle(tmp_path: Path) -> None:
         assert raw.read() == b"INDICATION: Cough\n\nFINDINGS: Clear.\n\nIMPRESSION: Normal."
 
 
+def test_where_a_film_of_the_covid_collection_was_taken_is_its_site(tmp_path: Path) -> None:
+    ARCHIVES["covid_image_data_collection"](tmp_path / "export")
+    home = Home(tmp_path / "home").create()
+    chosen = settings_module.load(overrides=("collect.source=covid_image_data_collection",))
+    stages.execute("collect", home, chosen, tmp_path / "export")
+    assert set(home.read("instances")["site"].to_pylist()) == {home.pseudonyms().site("Elm, Sea Town")}
+
+
 @pytest.mark.parametrize(
     ("name", "needed"),
     [

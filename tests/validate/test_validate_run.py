@@ -5,10 +5,12 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from judged_homes import FINDINGS, judged_home
 
 from pipeline import validate
+from pipeline.base import tables
 from pipeline.base.interfaces import StageResult
 from pipeline.base.settings import Settings
 from pipeline.base.storage import Home
@@ -44,7 +46,7 @@ def test_labels_cleaned_of_planted_errors_score_better(validated: Validated) -> 
 def test_rows_of_every_kind_and_the_macro_is_the_mean(validated: Validated) -> None:
     home, _ = validated
     kinds = home.sql("SELECT subgroup, count(DISTINCT subgroup_value) AS n FROM scores GROUP BY 1 ORDER BY 1").to_pylist()
-    assert {row["subgroup"] for row in kinds} == {"all", "patient_sex", "age_band", "view_position", "manufacturer"}
+    assert {row["subgroup"] for row in kinds} == {"all", "patient_sex", "age_band", "view_position", "manufacturer", "site"}
     rows = (
         home.sql("SELECT * FROM scores WHERE subgroup = 'all' AND metric = 'auroc' AND trained_on = 'cleaned'")
         .to_pandas()
@@ -178,3 +180,25 @@ def test_gaps_of_subgroups_are_inside_less_outside(validated: Validated) -> None
     macro = tested.xs("macro", level="finding").xs("patient_sex", level="subgroup")
     assert len(macro)
     assert (macro["p_holm"] == macro["p_value"]).all()
+
+
+def test_sites_are_a_subgroup_with_gaps_of_their_own(validated: Validated, quick: Settings, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(validated[0].root, home.root)
+    rows = home.read("instances").to_pylist()
+    home.write("instances", pa.Table.from_pylist([{**row, "site": site_of(row)} for row in rows], tables.BY_NAME["instances"].types))
+    validate.run(home, quick)
+    found = home.sql(
+        "SELECT * FROM subgroup_gaps WHERE subgroup = 'site' AND metric = 'auroc' AND finding = 'macro' AND trained_on = 'given'"
+    )
+    gaps = {row["subgroup_value"]: row for row in found.to_pylist()}
+    assert set(gaps) == {"site_a", "site_b"}
+    assert gaps["site_a"]["estimate"] == pytest.approx(-gaps["site_b"]["estimate"])
+    assert gaps["site_a"]["p_value"] is not None
+    scored = home.sql("SELECT count(*) AS n FROM scores WHERE subgroup = 'site' AND estimate IS NOT NULL")
+    assert scored["n"][0].as_py() > 0
+
+
+def site_of(row: dict[str, object]) -> str:
+    """Half of the patients go to each house."""
+    return "site_a" if str(row["patient_id"])[-1] < "m" else "site_b"

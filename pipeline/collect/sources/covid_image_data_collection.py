@@ -65,5 +65,6 @@ def _row(row: Mapping[str, str]) -> FilmFacts:
         patient_sex=sex(cell(row, "sex")),
         patient_age_years=age_years(cell(row, "age")),
         study_date=day(cell(row, "date")),
+        institution_name=cell(row, "location") or None,
         modality=_MODALITIES.get(modality.upper(), modality.upper() or "OT"),
     )
