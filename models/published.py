@@ -32,12 +32,14 @@ class Loaded:
     Attributes:
         name: as registered.
         checkpoint_sha256: of the file, or of the folder's names and files.
+        options: all of them, as JSON values.
         notes: what was said while it was loaded.
     """
 
     name: str
     scorer: Scorer
     checkpoint_sha256: str
+    options: dict[str, Any]
     device: torch.device
     notes: tuple[str, ...]
 
@@ -82,7 +84,7 @@ def load(name: str, checkpoint: Path, given: Mapping[str, Any], device: str) -> 
         warnings.simplefilter("always", UserWarning)
         scorer = ZOO.get(name).load(checkpoint, options, chosen)
     notes = tuple(dict.fromkeys(str(one.message) for one in said if issubclass(one.category, UserWarning)))
-    return Loaded(name, scorer, path_sha256(checkpoint), chosen, notes)
+    return Loaded(name, scorer, path_sha256(checkpoint), options.model_dump(mode="json"), chosen, notes)
 
 
 def resemblance(checkpoint: Path) -> str:

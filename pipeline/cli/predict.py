@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -15,6 +16,7 @@ from pipeline.base.interfaces import ZOO
 from pipeline.cli.models import Checkpoint, Device, Options, chosen_options, registered
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
 
     from models.published import Loaded
@@ -26,15 +28,15 @@ console = Console(highlight=False)
 KINDS = (".csv", ".parquet")
 _SUFFIXES = (".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", "")
 _SHOWN = 5
+T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class _Films:
-    """Films to score, in order, and what was left out on the way: path -> reason code."""
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some films to score at once: what they are, as JSON, and their pixels by id, or the reason code of a file that is none."""
 
-    films: Iterator[tuple[str, Film]]
-    total: int
-    unreadable: dict[str, str] = field(default_factory=dict)
+    made_of: list[Any]
+    films: Callable[[], Iterator[tuple[str, Film | str]]]
 
 
 def predict(
@@ -50,10 +52,11 @@ def predict(
 
     Of a dataset the kept films are scored; the checkpoint may then stand in its settings.toml, as models.NAME.checkpoint. Of another folder
     every film is, at its full size. A file that is no film, or cannot be read, has no row and is told. `cxr audit` reads the CSV.
+
+    A run that was stopped goes on when the same command is given again: what it scored lies in OUTPUT.parts until the end.
     """
     from models import published
     from pipeline.base import settings
-    from pipeline.base.progress import track
     from pipeline.base.storage import MARKER, Home, require_writable
 
     name = registered(model)
@@ -69,63 +72,118 @@ def predict(
         raise InputError(f"{name} needs its weights", f"add --checkpoint PATH: {ZOO.get(name).card.weights}")
     given: dict[str, Any] = {**(configured.options if configured else {}), **chosen_options(options)}
     loaded = published.load(name, path, given, device)
-    films = _of_home(Home(data)) if is_home else _of_folder(data, chosen.decode)
-    tracked = track(films.films, f"score with {name}", films.total, " films")
-    _write(loaded, list(published.score(loaded, tracked, batch_size)), output)
-    _tell(loaded, films, output)
+    pieces = list(_of_home(Home(data), batch_size) if is_home else _of_folder(data, chosen.decode, batch_size))
+    parts = output.with_name(f"{output.name}.parts")
+    found = _score(loaded, pieces, batch_size, parts)
+    if len(found["id"]):
+        _write(loaded, found, output)
+    _forget_parts(parts)
+    if not len(found["id"]):
+        raise InputError("no film could be read", "the folder should hold chest films as DICOM, PNG or JPEG")
+    _tell(loaded, found, output)
 
 
-def _of_home(home: Home) -> _Films:
+def _score(loaded: Loaded, pieces: list[_Piece], batch_size: int, folder: Path) -> dict[str, npt.NDArray[Any]]:
+    """Scores of all pieces: id, score, and what was left out, unreadable and reason. Those that a killed run left in `folder` are kept.
+
+    A piece is a batch, always of the same films: what stands beside a film moves its score in the last digits.
+    """
+    import numpy as np
+
+    from models import published
+    from models.memory import forget_others, remembered
+    from pipeline.base import provenance
+    from pipeline.base.progress import track
+
+    def scored(piece: _Piece) -> dict[str, npt.NDArray[Any]]:
+        films: list[tuple[str, Film]] = []
+        unreadable: list[tuple[str, str]] = []
+        for name, film in piece.films():
+            if isinstance(film, str):
+                unreadable.append((name, film))
+            else:
+                films.append((name, film))
+        batches = [scores for _, scores in published.score(loaded, films, batch_size)]
+        return {
+            "id": np.array([name for name, _ in films], np.str_),
+            "score": np.concatenate([np.empty((0, len(loaded.scorer.findings)), np.float32), *batches]),
+            "unreadable": np.array([name for name, _ in unreadable], np.str_),
+            "reason": np.array([reason for _, reason in unreadable], np.str_),
+        }
+
+    model = [loaded.name, loaded.checkpoint_sha256, loaded.options, str(loaded.device), provenance.code_digest(), provenance.versions()]
+    keys = [provenance.digest([*model, batch_size, piece.made_of])[:32] for piece in pieces]
+    forget_others(folder, keys)
+    places = track(range(len(pieces)), f"score with {loaded.name}", len(pieces), " batches")
+    parts = [remembered(folder, keys[place], partial(scored, pieces[place]))[0] for place in places]
+    return {name: np.concatenate([part[name] for part in parts]) for name in ("id", "score", "unreadable", "reason")}
+
+
+def _forget_parts(folder: Path) -> None:
+    """Remove what `_score` keeps, half-written files included, and the folder if nothing else is in it."""
+    if folder.is_dir():
+        for path in (*folder.glob("*.npz"), *folder.glob(".*.npz.*.tmp")):
+            path.unlink()
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _of_home(home: Home, batch_size: int) -> Iterator[_Piece]:
+    """The kept films, file by file of `images`, whose name is the digest of what it holds."""
     import pyarrow.parquet as pq
 
     from pipeline.base.images import decode_eight_bits
 
     kept = frozenset(home.read("groups", ["image_id"])["image_id"].to_pylist())
 
-    def films() -> Iterator[tuple[str, Film]]:
-        for part in home.parts("images"):
-            table = pq.read_table(part, columns=["image_id", "pixels"], partitioning=None)
-            for image_id, pixels in zip(table["image_id"].to_pylist(), table["pixels"], strict=True):
-                if image_id in kept:
-                    yield image_id, decode_eight_bits(pixels.as_py())
+    @lru_cache(maxsize=1)
+    def pixels(part: Path) -> dict[str, Any]:
+        table = pq.read_table(part, columns=["image_id", "pixels"], partitioning=None)
+        return dict(zip(table["image_id"].to_pylist(), table["pixels"], strict=True))
 
-    return _Films(films(), len(kept))
+    def films(part: Path, image_ids: Sequence[str]) -> Iterator[tuple[str, Film]]:
+        return ((image_id, decode_eight_bits(pixels(part)[image_id].as_py())) for image_id in image_ids)
+
+    for part in home.parts("images"):
+        here = pq.read_table(part, columns=["image_id"], partitioning=None)["image_id"].to_pylist()
+        for image_ids in _batches([image_id for image_id in here if image_id in kept], batch_size):
+            yield _Piece([part.name, *image_ids], partial(films, part, image_ids))
 
 
-def _of_folder(folder: Path, decode: Decode) -> _Films:
+def _of_folder(folder: Path, decode: Decode, batch_size: int) -> Iterator[_Piece]:
     """Files by their path below the folder; links are not followed."""
+    from pipeline.base.provenance import path_stamp
     from pipeline.decode.film import FilmError, read_film
 
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file() and not path.is_symlink())
     if not paths:
         raise InputError(f"{folder} holds no DICOM, PNG or JPEG file", "give a folder of films")
-    found = _Films(iter(()), len(paths))
 
-    def films() -> Iterator[tuple[str, Film]]:
-        for path in paths:
-            name = path.relative_to(folder).as_posix()
-            try:
-                film = read_film(path, decode)
-            except FilmError as error:
-                found.unreadable[name] = error.reason
-                continue
-            yield name, film
+    def read(path: Path) -> Film | str:
+        try:
+            return read_film(path, decode)
+        except FilmError as error:
+            return error.reason
 
-    found.films = films()
-    return found
+    def films(some: Sequence[Path]) -> Iterator[tuple[str, Film | str]]:
+        return ((path.relative_to(folder).as_posix(), read(path)) for path in some)
+
+    for some in _batches(paths, batch_size):
+        facts = [(path.relative_to(folder).as_posix(), path_stamp(path)) for path in some]
+        yield _Piece([decode.model_dump(mode="json"), *facts], partial(films, some))
 
 
-def _write(loaded: Loaded, batches: list[tuple[list[str], Any]], output: Path) -> None:
-    import numpy as np
+def _batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _write(loaded: Loaded, found: dict[str, npt.NDArray[Any]], output: Path) -> None:
     import pandas as pd
     import pyarrow as pa
 
     from pipeline.base.storage import atomic_bytes, copy_parquet
 
-    if not batches:
-        raise InputError("no film could be read", "the folder should hold chest films as DICOM, PNG or JPEG")
-    ids = pd.Index([one for names, _ in batches for one in names], name="id")
-    wide = pd.DataFrame(np.concatenate([scores for _, scores in batches]), index=ids, columns=list(loaded.scorer.findings))
+    wide = pd.DataFrame(found["score"], index=pd.Index(found["id"].tolist(), name="id"), columns=list(loaded.scorer.findings))
     if output.suffix == ".csv":
         # Nine digits bring a float32 back unchanged.
         atomic_bytes(output, wide.to_csv(float_format="%.9g").encode())
@@ -139,14 +197,13 @@ def _long(wide: pd.DataFrame, loaded: Loaded) -> pd.DataFrame:
     return long.assign(**facts)[["id", "finding", "model", "score", "score_kind", "checkpoint_sha256"]]
 
 
-def _tell(loaded: Loaded, films: _Films, output: Path) -> None:
+def _tell(loaded: Loaded, found: dict[str, npt.NDArray[Any]], output: Path) -> None:
     card = ZOO.get(loaded.name).card
-    scorer = loaded.scorer
-    done = films.total - len(films.unreadable)
+    scorer, done, unreadable = loaded.scorer, len(found["id"]), list(zip(found["unreadable"], found["reason"], strict=True))
     console.print(f"{done} films scored for {len(scorer.findings)} findings by {loaded.name}: {output}", markup=False, soft_wrap=True)
     console.print(f"A score is: {scorer.score_kind}. Licence: {card.licence}. Trained on: {card.trained_on}.", markup=False, soft_wrap=True)
     for note in loaded.notes:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
-    if films.unreadable:
-        shown = ", ".join(f"{name} ({reason})" for name, reason in list(films.unreadable.items())[:_SHOWN])
-        console.print(f"note: {len(films.unreadable)} files could not be read as films: {shown}", markup=False, soft_wrap=True)
+    if unreadable:
+        shown = ", ".join(f"{name} ({reason})" for name, reason in unreadable[:_SHOWN])
+        console.print(f"note: {len(unreadable)} files could not be read as films: {shown}", markup=False, soft_wrap=True)
