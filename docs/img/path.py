@@ -7,9 +7,23 @@ from html import escape
 from pipeline.base import stages
 
 _WIDTH, _TOP, _LEFT, _GAP = 172, 34, 20, 18
-_HEIGHT, _ROW_GAP, _LINE = 148, 46, 15
+_ROW_GAP, _LINE = 46, 15
 _COLUMNS = 6
+_WORDS = 25
 _INK, _PAPER, _BOX, _EDGE, _SOFT = "#1c2733", "#ffffff", "#eef3f8", "#4c6a92", "#5b6b7b"
+
+
+def _wrap(words: str, width: int) -> list[str]:
+    lines = [""]
+    for word in words.split():
+        if len(lines[-1]) + len(word) + 1 > width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines
+
+
+# Room for the words and tables of the fullest box.
+_HEIGHT = 52 + _LINE * max(len(_wrap(stage.doc, _WORDS)) + len(stage.writes) for stage in stages.STAGES)
 
 
 def svg() -> str:
@@ -41,7 +55,7 @@ def _box(index: int) -> list[str]:
     x, y = _corner(index)
     lines = [f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="7" fill="{_BOX}" stroke="{_EDGE}"/>']
     lines.append(_text(x + 12, y + 24, f"{index + 1}  {stage.name}", 17, _INK, "bold"))
-    words = _wrap(stage.doc, 26)
+    words = _wrap(stage.doc, _WORDS)
     lines += [_text(x + 12, y + 43 + line * _LINE, text, 11.5, _SOFT) for line, text in enumerate(words)]
     start = y + _HEIGHT - 9 - (len(stage.writes) - 1) * _LINE
     return lines + [_text(x + 12, start + line * _LINE, name, 12, _EDGE, family="monospace") for line, name in enumerate(stage.writes)]
@@ -68,12 +82,3 @@ def _head(x: int, y: int, turned: int) -> str:
 def _text(x: float, y: float, words: str, size: float, color: str, weight: str = "normal", family: str = "") -> str:
     font = f' font-family="{family}"' if family else ""
     return f'<text x="{x}" y="{y}" font-size="{size}" fill="{color}" font-weight="{weight}"{font}>{escape(words)}</text>'
-
-
-def _wrap(words: str, width: int) -> list[str]:
-    lines = [""]
-    for word in words.split():
-        if len(lines[-1]) + len(word) + 1 > width:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return lines
