@@ -224,9 +224,10 @@ def _rows(
     for kind, per_seed in measured.per_seed.items():
         estimate = measured.estimate(kind)
         ends = interval(with_seeds(measured.draws[kind], per_seed, chance.noise))
-        # A score lies between 0 and 1, a correlation and a difference of two between -1 and 1.
-        least = -1.0 if kind in contrasts or metric == "mcc" else 0.0
-        low, high = (None, None) if ends is None else (max(ends[0], least), min(ends[1], 1.0))
+        # A score lies between 0 and 1, a correlation between -1 and 1; differences of two reach as far either way as the two lie apart.
+        least = -1.0 if metric == "mcc" else 0.0
+        least, most = (least - 1.0, 1.0 - least) if kind in contrasts else (least, 1.0)
+        low, high = (None, None) if ends is None else (max(ends[0], least), min(ends[1], most))
         number = estimate if np.isfinite(estimate) else None
         word = decide(low, high, metric) if kind in contrasts else NOT_ESTIMABLE
         certificate = None if word == NOT_ESTIMABLE else word
