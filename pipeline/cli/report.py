@@ -133,11 +133,11 @@ def _certificate(console: Console, home: Home) -> None:
 
 
 def _published(console: Console, home: Home) -> None:
-    listed = Grid("published model", "scores are", "finding", "positive / negative", "AUROC", "95 % interval")
+    listed = Grid("model", "scores are", "finding", "pos. / neg.", "AUROC, 95 % interval")
     for row in home.sql(PUBLISHED).to_pylist():
         counts = f"{row['n_positive']} / {row['n_negative']}"
         ends = "not estimable" if row["ci_low"] is None else f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
-        listed.add_row(row["model"], row["score_kind"], row["finding"], counts, f"{row['estimate']:.3f}", ends)
+        listed.add_row(row["model"], row["score_kind"], row["finding"], counts, f"{row['estimate']:.3f}, {ends}")
     if listed.row_count:
         console.rule("[bold]Published models on the same held-out films")
         console.print(listed)
