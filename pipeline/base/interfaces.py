@@ -201,7 +201,7 @@ class Labeler(Protocol):
 
 
 class ExclusionRule(Protocol):
-    """Decides over all files at once.
+    """Decides over a batch of files, each by its own row: which files come together means nothing.
 
     Attributes:
         action: exclude, duplicate, skip or flag.

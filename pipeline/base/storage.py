@@ -17,11 +17,14 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.base import pseudonyms, tables
@@ -33,6 +36,10 @@ MARKER = "cxr-home"
 _TEMPORARY = re.compile(r"\..*\.(\d+)\.tmp(?:\.wal)?")
 _LAYOUT = "1"
 _ROW_GROUP = 262_144
+# Of a table that is written piece by piece.
+ROW_GROUP = 65_536
+# Of a query that streams; what does not fit lies on the disk. More threads would need more of it.
+_STREAM_MB, _STREAM_THREADS = 384, 1
 
 
 class Home:
@@ -101,10 +108,10 @@ class Home:
 
     def _sweep(self) -> None:
         """Remove what killed processes were writing; what a living one writes (a verdict, say) is left alone."""
-        for found in self.root.rglob(".*.tmp*"):
+        for found in list(self.root.rglob(".*.tmp*")):
             writer = _TEMPORARY.fullmatch(found.name)
             if writer and not _lives(int(writer[1])):
-                found.unlink(missing_ok=True)
+                shutil.rmtree(found) if found.is_dir() else found.unlink(missing_ok=True)
 
     # Tables ---------------------------------------------------------------------------------------------------------
 
@@ -185,6 +192,15 @@ class Home:
         self._require_table(name)
         return pq.read_table(self.path(name), columns=None if columns is None else list(columns), partitioning=None)
 
+    def pieces(self, name: str, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
+        """Some columns of a table that is one file, in its order, so many rows at a time.
+
+        Raises:
+            HomeError: the table was not made yet.
+        """
+        self._require_table(name)
+        return parquet_pieces(self.path(name), rows, columns)
+
     def _require_table(self, name: str) -> None:
         if not self.exists(name):
             raise HomeError(
@@ -260,6 +276,51 @@ class Home:
                 raise InputError(f"the query does not run: {error}", 'list the tables with: cxr sql "SHOW TABLES"') from error
         return found
 
+    def stream(self, query: str, reads: Sequence[str], rows: int, *, beside: Mapping[str, Path] | None = None) -> Iterator[pa.Table]:
+        """Rows of one SELECT, so many at a time, in memory that does not grow: a sort or join that does not fit goes through `scratch`.
+
+        Args:
+            query: ends in an ORDER BY that names each row, or rows come in another order the next time. One sort and one join of few
+                columns; several joins, or wide ones, may not fit.
+            reads: the tables it is asked of.
+            rows: in a piece; the last one is shorter. No rows are one empty piece.
+            beside: name -> Parquet file that is asked as well.
+
+        Raises:
+            HomeError: a table was not made yet, the disk is full, or there are too many rows to sort them in this memory.
+        """
+        sources = {name: str(path) for name, path in (beside or {}).items()}
+        with self.scratch() as spill, duckdb.connect() as connection:
+            connection.execute(f"SET memory_limit = '{_STREAM_MB}MB'")
+            connection.execute(f"SET threads = {_STREAM_THREADS}")
+            connection.execute(f"SET temp_directory = '{_quote(spill)}'")
+            for name in reads:
+                self._require_table(name)
+                if tables.BY_NAME[name].sharded and not self.parts(name):
+                    connection.register(name, tables.empty(name))
+                else:
+                    sources[name] = str(self.path(name) / "*" / "*.parquet" if tables.BY_NAME[name].sharded else self.path(name))
+            for name, source in sources.items():
+                connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{_quote(source)}', hive_partitioning = false)")
+            try:
+                reader = connection.sql(query).to_arrow_reader(rows)
+                found = (pa.Table.from_batches([batch]) for batch in reader)
+                yield from pieces(chain([reader.schema.empty_table()], found), rows)
+            except duckdb.OutOfMemoryException as error:
+                raise HomeError(
+                    f"a sort of so many rows does not fit {_STREAM_MB} MB", "raise _STREAM_MB in pipeline/base/storage.py"
+                ) from error
+            except duckdb.IOException as error:
+                raise HomeError(
+                    f"a query over {', '.join(reads)} broke off: {error}", f"see that the disk of {self.root} has room, and run again"
+                ) from error
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder that is gone afterwards; the next run removes one that a killed run left. Below HOME/private, as paths may lie in it."""
+        with disk_errors(self.root), tempfile.TemporaryDirectory(prefix=".", suffix=f".{os.getpid()}.tmp", dir=self.private) as folder:
+            yield Path(folder)
+
     def views_sql(self, base: str | None = None, *, comments: bool = True) -> str:
         """CREATE VIEW and COMMENT statements for every table that exists.
 
@@ -297,6 +358,62 @@ class Home:
                 temporary.unlink(missing_ok=True)
 
 
+def pieces(found: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """The same rows in tables of so many, the last one shorter; of empty tables one."""
+    waiting: list[pa.Table] = []
+    is_first = True
+    for table in found:
+        waiting.append(table)
+        while (n_rows := sum(one.num_rows for one in waiting)) >= rows:
+            joined = pa.concat_tables(waiting)
+            yield joined.slice(0, rows)
+            is_first, waiting = False, [joined.slice(rows)] if n_rows > rows else []
+    if waiting and (is_first or any(one.num_rows for one in waiting)):
+        yield pa.concat_tables(waiting)
+
+
+def parquet_pieces(path: Path, rows: int, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Some columns of a Parquet file in its order, so many rows at a time; of an empty one an empty table."""
+    with pq.ParquetFile(path) as file:
+        chosen = file.schema_arrow.names if columns is None else list(columns)
+        none = pa.schema([file.schema_arrow.field(name) for name in chosen]).empty_table()
+        batches = (pa.Table.from_batches([batch]).cast(none.schema) for batch in file.iter_batches(rows, columns=chosen))
+        yield from pieces(chain([none], batches), rows)
+
+
+def side_by_side(key: str, first: Iterable[pa.Table], *others: Iterable[pa.Table]) -> Iterator[tuple[pa.Table, ...]]:
+    """Streams that are sorted by one column, cut alike: each piece of the first, and the rows of the others up to its last key.
+
+    Of the others rows behind the last key of the first stream are left out.
+    """
+    cuts = [_Cut(key, iter(other)) for other in others]
+    for table in first:
+        end = table[key][-1] if table.num_rows else None
+        yield table, *(cut.upto(end) for cut in cuts)
+
+
+class _Cut:
+    """What is left of a stream that is sorted by `key`."""
+
+    def __init__(self, key: str, stream: Iterator[pa.Table]) -> None:
+        self._key, self._stream = key, stream
+        self._rest = next(stream)
+
+    def upto(self, end: pa.Scalar | None) -> pa.Table:
+        """Take the rows whose key is not above `end`; none where there is no end."""
+        if end is None:
+            return self._rest.slice(0, 0)
+        taken = []
+        while True:
+            n = pc.sum(pc.less_equal(self._rest[self._key], end)).as_py() or 0
+            taken.append(self._rest.slice(0, n))
+            self._rest = self._rest.slice(n)
+            following = None if self._rest.num_rows else next(self._stream, None)
+            if following is None:
+                return pa.concat_tables(taken)
+            self._rest = following
+
+
 def copy_parquet(relation: pa.Table, path: Path) -> None:
     """Write any Arrow table as one Parquet file, atomically: exports and query results."""
     temporary = temporary_of(path)
@@ -315,10 +432,18 @@ def copy_batches(batches: Iterable[pa.Table], schema: pa.Schema, path: Path) -> 
         try:
             with pq.ParquetWriter(temporary, schema, compression="zstd", compression_level=3) as writer:
                 for batch in batches:
-                    writer.write_table(batch.combine_chunks())
+                    if batch.num_rows:
+                        writer.write_table(batch.combine_chunks())
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def put_down(rows: Iterator[pa.Table], path: Path) -> Path:
+    """Keep rows in a Parquet file for a later pass; the first table, which may be empty, tells their types."""
+    first = next(rows)
+    copy_batches(chain([first], rows), first.schema, path)
+    return path
 
 
 def temporary_of(path: Path) -> Path:

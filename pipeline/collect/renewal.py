@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-# Rows in memory at a time, and in a row group of the file.
-PIECE = 65_536
+from pipeline.base.storage import ROW_GROUP, pieces
+
+# Rows in memory at a time.
+PIECE = ROW_GROUP
 # Rows that are Python objects at a time; they take many times the room of columns.
 _OBJECTS = 4_096
 
@@ -24,7 +26,7 @@ Row = dict[str, object]
 
 def made(rows: Iterable[Row], schema: pa.Schema) -> Iterator[pa.Table]:
     """Rows as tables of PIECE rows; absent keys are null."""
-    yield from _even(_few(rows, schema))
+    yield from pieces(_few(rows, schema), PIECE)
 
 
 def _few(rows: Iterable[Row], schema: pa.Schema) -> Iterator[pa.Table]:
@@ -42,7 +44,7 @@ def renewed(path: Path, schema: pa.Schema, touched: Sequence[str], rows: Iterabl
         touched: keys whose old rows are dropped, sorted.
         rows: new rows of such keys, sorted.
     """
-    yield from _even(_merged(path, schema, touched, pa.Table.from_pylist(list(rows), schema=schema)))
+    yield from pieces(_merged(path, schema, touched, pa.Table.from_pylist(list(rows), schema=schema)), PIECE)
 
 
 def _merged(path: Path, schema: pa.Schema, touched: Sequence[str], fresh: pa.Table) -> Iterator[pa.Table]:
@@ -57,16 +59,3 @@ def _merged(path: Path, schema: pa.Schema, touched: Sequence[str], fresh: pa.Tab
             yield pa.concat_tables([kept, fresh.slice(taken, end - taken)]).sort_by(key)
             taken = end
     yield fresh.slice(taken)
-
-
-def _even(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in tables of PIECE rows, the last one shorter."""
-    waiting: list[pa.Table] = []
-    for table in tables:
-        waiting.append(table)
-        while (n_rows := sum(one.num_rows for one in waiting)) >= PIECE:
-            joined = pa.concat_tables(waiting)
-            yield joined.slice(0, PIECE)
-            waiting = [joined.slice(PIECE)] if n_rows > PIECE else []
-    if any(one.num_rows for one in waiting):
-        yield pa.concat_tables(waiting)

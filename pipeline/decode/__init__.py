@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import reduce
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +16,7 @@ from pipeline.base.interfaces import StageResult
 from pipeline.base.locations import is_there, located
 from pipeline.base.provenance import digest
 from pipeline.base.settings import Settings
-from pipeline.base.storage import Home
+from pipeline.base.storage import ROW_GROUP, Home, parquet_pieces, put_down, side_by_side
 from pipeline.decode import wording
 from pipeline.decode.film import DECODER_VERSION
 from pipeline.decode.shards import Candidate, update_shard
@@ -24,6 +25,10 @@ from pipeline.decode.workers import open_pool
 __all__ = ["run"]
 _CHOICES = {"size_px", "intensity", "window", "depth_bits", "codec", "jpeg_quality", "reduced_resolution", "max_megapixels"}
 _DECIDING = ("number_of_frames", "samples_per_pixel", "photometric_interpretation", "burned_in_annotation", "has_pixel_data", "modality")
+_BY_SHARD = """
+    SELECT f.*, c.n > 1 AS is_copied FROM films f JOIN (SELECT image_id, count(*) AS n FROM films GROUP BY image_id) c USING (image_id)
+    ORDER BY f.shard, f.path
+"""
 _NO_TESSERACT = (
     "tesseract is not installed, so markers on films cannot be read and are painted over like all letters (Debian: tesseract-ocr)"
 )
@@ -35,12 +40,15 @@ def run(home: Home, settings: Settings, shards: Sequence[int] | None = None) -> 
     Raises:
         HomeError: the export moved away since `collect`.
     """
-    films = _films(home, settings)
+    if not is_there((home.private / "export").read_text()):
+        raise HomeError("the export folder is no longer where collect found it", "run again with the folder's present place")
     counts: Counter[str] = Counter()
     _drop_other_shards(home, settings.decode.shards)
-    with open_pool(settings.decode) as pool:
-        for shard in range(settings.decode.shards) if shards is None else shards:
-            counts.update(update_shard(home, pool, settings.decode, shard, _candidates(home, settings, films, shard)))
+    with home.scratch() as scratch:
+        films = _films(home, settings, scratch)
+        with open_pool(settings.decode) as pool:
+            for shard in range(settings.decode.shards) if shards is None else shards:
+                counts.update(update_shard(home, pool, settings.decode, shard, _candidates(home, settings, films, shard)))
     return StageResult(
         {"candidates": sum(counts[outcome] for outcome in ("decoded", "resent", "conflicting", "failed")), **dict(sorted(counts.items()))},
         () if wording.tesseract() else (_NO_TESSERACT,),
@@ -53,24 +61,21 @@ def _fingerprint(settings: Settings, in_full: bool) -> str:
     return digest(choices | {"version": DECODER_VERSION, "reads_text": wording.tesseract() is not None, "in_full": in_full})[:16]
 
 
-def _films(home: Home, settings: Settings) -> pa.Table:
-    """Single-frame greyscale radiographs, as columns: an archive of millions fits in memory.
+def _films(home: Home, settings: Settings, scratch: Path) -> Path:
+    """Single-frame greyscale radiographs as a Parquet file, sorted by shard and path; few of them are in memory at a time.
 
     Returns:
-        file_id, image_id, shard, content_digest, path, and whether another file holds the same film.
-
-    Raises:
-        HomeError: the export moved away since `collect`.
+        Of file_id, image_id, shard, content_digest, path, and whether another file holds the same film.
     """
-    if not is_there((home.private / "export").read_text()):
-        raise HomeError("the export folder is no longer where collect found it", "run again with the folder's present place")
-    instances = home.read("instances", ["file_id", "image_id", "shard", *_DECIDING])
-    films = instances.filter(_is_film(instances, settings)).drop_columns(list(_DECIDING))
-    copies = films.group_by("image_id").aggregate([([], "count_all")])
-    films = films.join(copies.select(["image_id", "count_all"]), "image_id")
-    films = films.append_column("is_copied", pc.greater(films["count_all"], 1)).drop_columns(["count_all"])
-    paths = pq.read_table(home.private / "paths.parquet", partitioning=None)
-    return films.join(home.read("files", ["file_id", "content_digest"]), "file_id").join(paths, "file_id")
+    instances = home.pieces("instances", ["file_id", "image_id", "shard", *_DECIDING], ROW_GROUP)
+    files = home.pieces("files", ["file_id", "content_digest"], ROW_GROUP)
+    paths = parquet_pieces(home.private / "paths.parquet", ROW_GROUP)
+    joined = (
+        headers.filter(_is_film(headers, settings)).drop_columns(list(_DECIDING)).join(digests, "file_id").join(named, "file_id")
+        for headers, digests, named in side_by_side("file_id", instances, files, paths)
+    )
+    films = put_down(joined, scratch / "films.parquet")
+    return put_down(home.stream(_BY_SHARD, (), ROW_GROUP, beside={"films": films}), scratch / "by_shard.parquet")
 
 
 def _is_film(instances: pa.Table, settings: Settings) -> pa.Array:
@@ -82,7 +87,7 @@ def _is_film(instances: pa.Table, settings: Settings) -> pa.Array:
     return reduce(pc.and_, (single, grey, pc.invert(named), instances["has_pixel_data"], of_modality))
 
 
-def _candidates(home: Home, settings: Settings, films: pa.Table, shard: int) -> list[Candidate]:
+def _candidates(home: Home, settings: Settings, films: Path, shard: int) -> list[Candidate]:
     """Candidates of a shard by path: the first file of a film is the film.
 
     A film that several files hold is decoded in full, so that pixels of different transfer syntaxes can be compared.
@@ -91,7 +96,7 @@ def _candidates(home: Home, settings: Settings, films: pa.Table, shard: int) -> 
     can_reduce = settings.decode.reduced_resolution and settings.decode.size_px > 0
     fingerprints = {in_full: _fingerprint(settings, in_full) for in_full in (False, True)}
     found = []
-    for row in films.filter(pc.equal(films["shard"], shard)).sort_by("path").to_pylist():
+    for row in pq.read_table(films, filters=pc.equal(pc.field("shard"), shard)).to_pylist():
         path, in_full = row["path"], can_reduce and row["is_copied"]
         place = located(export, settings.collect.source, path)
         found.append(Candidate(row["file_id"], row["image_id"], row["content_digest"], path, place, in_full, fingerprints[in_full]))

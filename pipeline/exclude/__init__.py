@@ -2,68 +2,48 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
-import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.base import tables
 from pipeline.base.interfaces import RULES, StageResult
-from pipeline.base.reports import READ_SECTIONS
 from pipeline.base.settings import Settings
-from pipeline.base.storage import Home
+from pipeline.base.storage import ROW_GROUP, Home, parquet_pieces, pieces, put_down, side_by_side
 from pipeline.exclude.decide import apply_rules, ledger
-from pipeline.exclude.film_checks import check_films
+from pipeline.exclude.film_set import write_film_checks
+from pipeline.exclude.joined import BATCH, facts
 from pipeline.exclude.manifest import write_manifest
 
 __all__ = ["run"]
-_BATCH = 4_096
-_FIELD = ("field_left", "field_top", "field_right", "field_bottom")
+_COUNTS = "SELECT action = 'flag' AS is_flag, reason, count(*) AS n FROM exclusions GROUP BY ALL ORDER BY ALL"
+_KEPT = "SELECT count(*) AS n FROM manifest WHERE disposition = 'image'"
 
 
 def run(home: Home, settings: Settings) -> StageResult:
     """Check the pixels, apply every rule, and write `film_checks`, `exclusions`, `manifest` and HOME/private/files.parquet."""
-    files = facts(home)
-    is_checked = files["positive"].notna()
-    home.write("film_checks", pa.Table.from_pandas(files.loc[is_checked, list(tables.BY_NAME["film_checks"].names)], preserve_index=False))
-    exclusions = apply_rules(files, dict(RULES), settings)
-    home.write("exclusions", pa.Table.from_pandas(exclusions, preserve_index=False))
-    paths = pq.read_table(home.private / "paths.parquet").to_pandas()
-    private = ledger(files, exclusions, paths)
-    home.write("private_files", pa.Table.from_pandas(private, preserve_index=False))
-    write_manifest(home, private)
-    removed = exclusions[exclusions["action"] != "flag"]
-    flagged = exclusions[exclusions["action"] == "flag"]
-    return StageResult(
-        {
-            "kept_films": int((private["disposition"] == "image").sum()),
-            **{f"removed_{reason}": count for reason, count in sorted(Counter(removed["reason"]).items())},
-            **{f"flagged_{reason}": count for reason, count in sorted(Counter(flagged["reason"]).items())},
-        }
-    )
+    write_film_checks(home)
+    home.write_batches("exclusions", pieces(_exclusions(home, settings), ROW_GROUP))
+    with home.scratch() as scratch:
+        decided = put_down(_ledger(home), scratch / "ledger.parquet")
+        write_manifest(home, decided)
+        home.write_batches("private_files", home.stream("SELECT * FROM ledger ORDER BY path", (), BATCH, beside={"ledger": decided}))
+    counts = {f"{'flagged' if row['is_flag'] else 'removed'}_{row['reason']}": row["n"] for row in home.sql(_COUNTS).to_pylist()}
+    return StageResult({"kept_films": home.sql(_KEPT)["n"][0].as_py(), **counts})
 
 
-def facts(home: Home) -> pd.DataFrame:
-    """One row a file: `files`, with header, decoding, film, pixel and report facts joined; absent facts are null."""
-    words = pd.DataFrame(_words(home), columns=["study_id", "report_words"]).drop_duplicates("study_id")
-    instances = home.read("instances").to_pandas().drop(columns="image_id")
-    decodings = home.read("decodings", ["file_id", "outcome", "reason"]).to_pandas().rename(columns={"reason": "decode_reason"})
-    films = home.read("images", ["file_id", "std_level", "source_levels", "n_text_lines", "thumbnail", *_FIELD]).to_pandas()
-    files: pd.DataFrame = home.read("files").to_pandas()
-    for other in (instances.assign(has_header=True), decodings, films):
-        files = files.merge(other, on="file_id", how="left")
-    files = files.merge(words, on="study_id", how="left")
-    files["has_header"] = files["has_header"].eq(True)
-    files["is_film"] = files["outcome"].eq("decoded")
-    return files.join(check_films(files[files["is_film"] & files["std_level"].gt(0)]))
+def _exclusions(home: Home, settings: Settings) -> Iterator[pa.Table]:
+    """Rows of `exclusions` in their order."""
+    rules = dict(RULES)
+    for files in facts(home, BATCH):
+        rows = pa.Table.from_pandas(apply_rules(files, rules, settings), tables.BY_NAME["exclusions"].types)
+        yield rows.sort_by([(column, "ascending") for column in tables.BY_NAME["exclusions"].key])
 
 
-def _words(home: Home) -> Iterator[tuple[str, int]]:
-    """Study and number of words in the sections that are read, of each report; few reports are Python objects at a time."""
-    for batch in home.read("reports", ["study_id", "text", "sections"]).to_batches(_BATCH):
-        for row in batch.to_pylist():
-            if row["study_id"]:
-                read = (row["text"][s["start"] : s["end"]] for s in row["sections"] if s["name"] in READ_SECTIONS)
-                yield row["study_id"], sum(len(text.split()) for text in read)
+def _ledger(home: Home) -> Iterator[pa.Table]:
+    """Rows of `private_files` in the order of `file_id`."""
+    files = home.pieces("files", ["file_id", "file_kind", "image_id"], BATCH)
+    exclusions = home.pieces("exclusions", ["file_id", "action", "reason"], BATCH)
+    paths = parquet_pieces(home.private / "paths.parquet", BATCH)
+    for here in side_by_side("file_id", files, exclusions, paths):
+        yield pa.Table.from_pandas(ledger(*(table.to_pandas() for table in here)), tables.BY_NAME["private_files"].types)

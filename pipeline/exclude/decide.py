@@ -51,7 +51,7 @@ def ledger(files: pd.DataFrame, exclusions: pd.DataFrame, paths: pd.DataFrame) -
     kept = rows["file_kind"].map({"report": "report"}).fillna("image")
     rows["disposition"] = rows["file_id"].map(removals["action"].map(_DISPOSITIONS)).astype(object).fillna(kept)
     rows["reason"] = rows["file_id"].map(removals["reason"]).astype(object).fillna("")
-    rows["flags"] = [flags.get(file_id, []) for file_id in rows["file_id"]]
+    rows["flags"] = pd.Series([flags.get(file_id, []) for file_id in rows["file_id"]], rows.index, dtype=object)
     rows["image_id"] = rows["image_id"].where(rows["disposition"] == "image", "")
     return rows[["path", "file_id", "disposition", "reason", "flags", "image_id"]]
 

@@ -7,8 +7,10 @@ films by `python benchmarks/train_film_checks.py`; weights are film_checks.csv a
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +19,11 @@ import pandas as pd
 from pipeline.base.thumbnails import SIDE_PX, cosines, low_frequencies, ranks, resampling
 
 Floats = npt.NDArray[np.float64]
+Blocks = Callable[[], Iterable[npt.NDArray[np.float32]]]
 Network = tuple[Floats, Floats, Floats]
 WEIGHTS, SIDE_WEIGHTS = (Path(__file__).with_name(name) for name in ("film_checks.csv", "mirrored.csv"))
 FREQUENCIES = 12
+N_LOW = len(low_frequencies(FREQUENCIES))
 CHECKS = ("positive", "upright", "not_turned_left", "not_turned_right", "frontal")
 # Log odds of an adult's build, a column of the same weights.
 ADULT = "adult"
@@ -28,7 +32,8 @@ _FEWEST = 100
 # Films this many times as far off as the median film are left out when the set is described again.
 _FAR, _ROUNDS = 2.5, 3
 _SHRINKAGE = 0.05
-_BLOCK = 8192
+# Films to a block: work on them stays small.
+BLOCK = 8192
 # A film is taken as it is unless one of these scores falls below its bound: between what real films score and what the same films
 # changed so score (benchmarks/bench_film_checks.py).
 _BOUNDS = {"positive": -0.2, "upright": -0.25, "not_turned_left": -0.25, "not_turned_right": -0.25}
@@ -40,40 +45,73 @@ MIRRORED_BELOW = -3.4
 CHILD_BELOW, ADULT_ABOVE = 1.5, 2.5
 
 
+class Looks(NamedTuple):
+    """What films show each for itself.
+
+    Attributes:
+        low: low frequencies of the exposed fields, shape (n, 77).
+        is_inverted: shape (n,).
+        turned_degrees: shape (n,).
+        not_mirrored: shape (n,).
+        adult: shape (n,).
+    """
+
+    low: npt.NDArray[np.float32]
+    is_inverted: npt.NDArray[np.bool_]
+    turned_degrees: npt.NDArray[np.int16]
+    not_mirrored: Floats
+    adult: Floats
+
+
 def check_films(films: pd.DataFrame) -> pd.DataFrame:
-    """Scores of films and what follows from them, one row a film.
+    """Scores of films and what follows from them, one row a film; of so many as fit in memory, `pipeline.exclude.film_set` has no bound.
+
+    Args:
+        films: as of `looks`.
+
+    Returns:
+        As of `judged`, on the index of `films`.
+    """
+    blocks = [looks(films.iloc[start : start + BLOCK]) for start in range(0, max(len(films), 1), BLOCK)]
+    found = Looks(*(np.concatenate(column) for column in zip(*blocks, strict=True)))
+    return judged(found, unlikeness(lambda: [found.low])).set_index(films.index)
+
+
+def looks(films: pd.DataFrame) -> Looks:
+    """What each film shows for itself.
 
     Args:
         films: `thumbnail`, `field_left`, `field_top`, `field_right`, `field_bottom`; films are not constant.
-
-    Returns:
-        On the index of `films` the columns CHECKS, `not_mirrored`, `adult`, `unlikeness`, `is_inverted`, `turned_degrees`, `is_lateral`,
-        `is_mirrored`, `age_band` and `is_unlike`. A film that stands or shines otherwise scores low everywhere, so view, side, build and
-        likeness are judged on the others.
     """
     fields = films[["field_left", "field_top", "field_right", "field_bottom"]].to_numpy(np.float64)
-    low = np.zeros((len(films), len(low_frequencies(FREQUENCIES))))
-    is_inverted, degrees = np.zeros(len(films), bool), np.zeros(len(films), np.int16)
-    side, build = np.zeros(len(films)), np.zeros(len(films))
-    for start in range(0, len(films), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        thumbnails = np.frombuffer(b"".join(films["thumbnail"].iloc[block]), np.uint8).reshape(-1, SIDE_PX, SIDE_PX)
-        inner = in_field(thumbnails, fields[block])
-        low[block] = features(inner)
-        is_inverted[block], degrees[block] = posture(inner)
-        side[block], build[block] = not_mirrored(low[block]), adult(features(thumbnails))
-    scored = pd.DataFrame(scores(low), index=films.index, columns=list(CHECKS)).assign(not_mirrored=side, adult=build)
-    is_as_taken = ~is_inverted & (degrees == 0)
-    far = unlikeness(low) if len(films) >= _FEWEST else np.full(len(films), np.nan)
+    thumbnails = np.frombuffer(b"".join(films["thumbnail"]), np.uint8).reshape(-1, SIDE_PX, SIDE_PX)
+    inner = in_field(thumbnails, fields)
+    low = features(inner)
+    return Looks(low.astype(np.float32), *posture(inner), not_mirrored(low), adult(features(thumbnails)))
+
+
+def judged(found: Looks, far: Floats) -> pd.DataFrame:
+    """The columns of `film_checks` but for the film's name, one row a film.
+
+    A film that stands or shines otherwise scores low everywhere, so view, side, build and likeness are judged on the others.
+
+    Args:
+        found: of some films.
+        far: their `unlikeness`.
+    """
+    scored = pd.DataFrame(scores(found.low.astype(np.float64)), columns=list(CHECKS))
+    is_as_taken = ~found.is_inverted & (found.turned_degrees == 0)
     is_lateral = is_as_taken & scored["frontal"].lt(_LATERAL_BELOW).to_numpy()
     is_usual = is_as_taken & ~is_lateral
     return scored.assign(
+        not_mirrored=found.not_mirrored,
+        adult=found.adult,
         unlikeness=far,
-        is_inverted=is_inverted,
-        turned_degrees=degrees,
+        is_inverted=found.is_inverted,
+        turned_degrees=found.turned_degrees,
         is_lateral=is_lateral,
-        is_mirrored=is_usual & scored["not_mirrored"].lt(MIRRORED_BELOW),
-        age_band=_age_band(scored["adult"]).where(is_usual, None),
+        is_mirrored=is_usual & (found.not_mirrored < MIRRORED_BELOW),
+        age_band=_age_band(pd.Series(found.adult)).where(is_usual, None),
         is_unlike=is_usual & (far > _UNLIKE_FROM),
     )
 
@@ -162,18 +200,48 @@ def _age_band(log_odds: pd.Series) -> pd.Series:
     return band.mask(log_odds < CHILD_BELOW, "child").mask(log_odds > ADULT_ABOVE, "adult")
 
 
-def unlikeness(low: Floats) -> Floats:
-    """Squared Mahalanobis distance to the set, shape (n,), over its median; far films are left out of mean and covariance."""
-    near = np.ones(len(low), bool)
-    distance = np.zeros(len(low))
+def unlikeness(blocks: Blocks) -> Floats:
+    """Squared Mahalanobis distance to the set, shape (n,), over its median; far films are left out of mean and covariance.
+
+    Args:
+        blocks: answers the low frequencies of all films in blocks, shape (m, 77), in the same order each time it is called.
+
+    Returns:
+        NaN where there are too few films.
+    """
+    n = sum(len(low) for low in blocks())
+    if n < _FEWEST:
+        return np.full(n, np.nan)
+    near = np.ones(n, bool)
+    distance = np.zeros(n)
     for _ in range(_ROUNDS):
-        mean, covariance = low[near].mean(axis=0), np.cov(low[near].T)
+        mean, covariance = _moments(blocks, near)
         covariance += _SHRINKAGE * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
-        off = low - mean
-        distance = np.einsum("ij,ij->i", off, np.linalg.solve(covariance, off.T).T)
+        distance = np.concatenate([_squared(low - mean, covariance) for low in blocks()])
         distance /= np.median(distance)
         near = distance < _FAR
     return distance
+
+
+def _moments(blocks: Blocks, near: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Mean, shape (77,), and covariance, shape (77, 77), of the films that are near; in two passes, which lose no digits."""
+    n, mean, scatter = int(near.sum()), np.zeros(N_LOW), np.zeros((N_LOW, N_LOW))
+    for low in _chosen(blocks, near):
+        mean += low.sum(axis=0) / n
+    for low in _chosen(blocks, near):
+        scatter += (low - mean).T @ (low - mean)
+    return mean, scatter / (n - 1)
+
+
+def _chosen(blocks: Blocks, near: npt.NDArray[np.bool_]) -> Iterator[Floats]:
+    start = 0
+    for low in blocks():
+        yield low[near[start : start + len(low)]].astype(np.float64)
+        start += len(low)
+
+
+def _squared(off: Floats, covariance: Floats) -> Floats:
+    return np.asarray(np.einsum("ij,ij->i", off, np.linalg.solve(covariance, off.T).T), np.float64)
 
 
 @cache

@@ -7,7 +7,9 @@ The last chain value lies in HOME/private/manifest.head, so that lines missing f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,44 +17,68 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.base.pseudonyms import Pseudonyms
-from pipeline.base.storage import Home, atomic_bytes, copy_parquet
+from pipeline.base.storage import ROW_GROUP, Home, atomic_bytes, copy_batches, parquet_pieces, side_by_side
 
 HEAD = "manifest.head"
 _LINE = ("line", "file_id", "source_digest", "output_digest", "disposition", "reason")
+_OUTPUTS = pa.schema([("name", pa.string()), ("digest", pa.string())])
+_FILMS = pa.schema([("file_id", pa.string()), ("digest", pa.string())])
+# Films or reports in memory at a time.
 _BATCH = 1_024
+# A film is named by its file, a report by itself.
+_OF_FILES = "SELECT f.file_id, o.digest FROM files f JOIN outputs o ON o.name = coalesce(f.report_id, f.file_id) ORDER BY f.file_id"
+_CHANGED = """
+    SELECT count(*) FILTER (m.disposition IN ('image', 'report') AND o.digest IS DISTINCT FROM m.output_digest) AS outputs,
+        count(*) FILTER (f.content_digest IS DISTINCT FROM m.source_digest) AS sources
+    FROM manifest m FULL JOIN files f USING (file_id) LEFT JOIN outputs o ON o.name = coalesce(f.report_id, f.file_id)
+"""
 
 
-def write_manifest(home: Home, ledger: pd.DataFrame) -> None:
+def write_manifest(home: Home, ledger: Path) -> None:
     """Write `manifest` and its head.
 
     Args:
         home: with `files`, `reports` and `images`.
-        ledger: rows of `private_files`.
+        ledger: Parquet of the rows of `private_files`, sorted by `file_id`.
     """
     names = home.pseudonyms()
-    files = home.read("files", ["file_id", "content_digest", "report_id"]).to_pandas()
-    outputs = {**_films(home, names), **_reports(home, names, files)}
-    rows = files.merge(ledger[["file_id", "disposition", "reason"]], on="file_id", validate="one_to_one").sort_values("file_id")
-    kept = rows["disposition"].isin(("image", "report"))
-    table: dict[str, Any] = {
-        "line": range(len(rows)),
-        "file_id": rows["file_id"].tolist(),
-        "source_digest": rows["content_digest"].tolist(),
-        "output_digest": [outputs.get(file_id) if keep else None for file_id, keep in zip(rows["file_id"], kept, strict=True)],
-        "disposition": rows["disposition"].tolist(),
-        "reason": rows["reason"].tolist(),
-    }
-    chain = list(chained(names, zip(*(table[name] for name in _LINE), strict=True)))
-    home.write("manifest", pa.table({**table, "chain": pa.array(chain, pa.string())}))
-    atomic_bytes(home.private / HEAD, (chain[-1] if chain else "").encode())
+    with home.scratch() as scratch:
+        home.write_batches("manifest", _numbered(names, _lines(home, ledger, _outputs(home, names, scratch))))
+    last = home.sql("SELECT chain FROM manifest ORDER BY line DESC LIMIT 1")["chain"].to_pylist()
+    atomic_bytes(home.private / HEAD, "".join(last).encode())
 
 
-def chained(names: Pseudonyms, lines: Iterator[tuple[Any, ...]]) -> Iterator[str]:
+def _lines(home: Home, ledger: Path, outputs: Path) -> Iterator[pd.DataFrame]:
+    """What is known of each file, in the order of `file_id`."""
+    files = home.pieces("files", ["file_id", "content_digest"], ROW_GROUP)
+    decided = parquet_pieces(ledger, ROW_GROUP, ["file_id", "disposition", "reason"])
+    digests = home.stream(_OF_FILES, ("files",), ROW_GROUP, beside={"outputs": outputs})
+    for here in side_by_side("file_id", files, decided, digests):
+        sources, fates, made = (table.to_pandas() for table in here)
+        rows = sources.merge(fates, on="file_id", validate="one_to_one").merge(made, on="file_id", how="left", validate="one_to_one")
+        rows["digest"] = rows["digest"].where(rows["disposition"].isin(("image", "report")))
+        yield rows.rename(columns={"content_digest": "source_digest", "digest": "output_digest"})
+
+
+def _numbered(names: Pseudonyms, found: Iterable[pd.DataFrame]) -> Iterator[pa.Table]:
+    """Lines with their number and chain value."""
+    start, before = 0, ""
+    for rows in found:
+        table = pa.Table.from_pandas(rows.assign(line=range(start, start + len(rows))), preserve_index=False)
+        links = list(chained(names, _rows(table, _LINE), before))
+        yield table.append_column("chain", pa.array(links, pa.string()))
+        start, before = start + table.num_rows, links[-1] if links else before
+
+
+def _rows(table: pa.Table, columns: Iterable[str]) -> Iterator[tuple[Any, ...]]:
+    return zip(*(table.column(name).to_pylist() for name in columns), strict=True)
+
+
+def chained(names: Pseudonyms, lines: Iterable[tuple[Any, ...]], before: str = "") -> Iterator[str]:
     """The chain value of each line: a keyed digest of the value before and of the line."""
-    value = ""
     for line in lines:
-        value = _link(names, value, line)
-        yield value
+        before = _link(names, before, line)
+        yield before
 
 
 def _link(names: Pseudonyms, before: str, line: tuple[Any, ...]) -> str:
@@ -65,8 +91,8 @@ def broken_lines(home: Home) -> list[str]:
     Raises:
         HomeError: no manifest was made yet, or the key is gone.
     """
-    names, table = home.pseudonyms(), home.read("manifest")
-    rows = list(zip(*(table.column(name).to_pylist() for name in (*_LINE, "chain")), strict=True))
+    names, columns = home.pseudonyms(), (*_LINE, "chain")
+    rows = (row for table in home.pieces("manifest", columns, ROW_GROUP) for row in _rows(table, columns))
     found, before = [], ""
     for number, row in enumerate(rows):
         if row[0] != number:
@@ -78,29 +104,33 @@ def broken_lines(home: Home) -> list[str]:
     head = home.private / HEAD
     if not head.exists() or head.read_text() != before:
         found.append("the last line is not the one that was written last")
-    return found + _changed_outputs(home, names, rows)
+    return found + _changed(home, names)
 
 
-def _changed_outputs(home: Home, names: Pseudonyms, rows: list[tuple[Any, ...]]) -> list[str]:
-    files = home.read("files", ["file_id", "content_digest", "report_id"]).to_pandas()
-    outputs = {**_films(home, names, cached=False), **_reports(home, names, files)}
-    sources = dict(zip(files["file_id"], files["content_digest"], strict=True))
-    changed = sum(row[4] in ("image", "report") and outputs.get(row[1]) != row[3] for row in rows)
-    moved = sum(sources.pop(row[1], None) != row[2] for row in rows) + len(sources)
+def _changed(home: Home, names: Pseudonyms) -> list[str]:
+    with home.scratch() as scratch:
+        outputs = _outputs(home, names, scratch, cached=False)
+        (counts,) = home.stream(_CHANGED, ("manifest", "files"), 1, beside={"outputs": outputs})
+    changed, moved = counts["outputs"][0].as_py(), counts["sources"][0].as_py()
     said = [f"{changed} films or reports are not those of the manifest"] if changed else []
     return said + ([f"{moved} files are not those of the manifest"] if moved else [])
 
 
-def _reports(home: Home, names: Pseudonyms, files: pd.DataFrame) -> dict[str, str]:
-    batches = home.read("reports", ["report_id", "text"]).to_batches(_BATCH)
-    digests = {one["report_id"]: names.digest(one["text"].encode()) for batch in batches for one in batch.to_pylist()}
-    held = files[files["report_id"].notna()]
-    return {file_id: digests[report_id] for file_id, report_id in zip(held["file_id"], held["report_id"], strict=True)}
+def _outputs(home: Home, names: Pseudonyms, scratch: Path, *, cached: bool = True) -> Path:
+    """Digests of stored films by file and of reports by report, as one Parquet file in `scratch`."""
+    path = scratch / "outputs.parquet"
+    copy_batches(chain(_films(home, names, cached=cached), _reports(home, names)), _OUTPUTS, path)
+    return path
 
 
-def _films(home: Home, names: Pseudonyms, *, cached: bool = True) -> dict[str, str]:
-    """Digests of stored films by file. Parts are named by their content, so that each is read once only."""
-    found: dict[str, str] = {}
+def _reports(home: Home, names: Pseudonyms) -> Iterator[pa.Table]:
+    for table in home.pieces("reports", ["report_id", "text"], _BATCH):
+        digests = [names.digest(text.encode()) for text in table["text"].to_pylist()]
+        yield pa.table([table["report_id"], pa.array(digests, pa.string())], schema=_OUTPUTS)
+
+
+def _films(home: Home, names: Pseudonyms, *, cached: bool) -> Iterator[pa.Table]:
+    """Parts are named by their content, so that each is read once only."""
     folder = home.work / "film_digests"
     folder.mkdir(exist_ok=True)
     parts = {f"{part.parent.name}-{part.name}": part for part in home.parts("images")}
@@ -109,18 +139,13 @@ def _films(home: Home, names: Pseudonyms, *, cached: bool = True) -> dict[str, s
             old.unlink()
     for name, part in parts.items():
         kept = folder / name
-        if cached and kept.exists():
-            digests = pq.read_table(kept, partitioning=None)
-        else:
-            digests = _of_part(names, pq.ParquetFile(part))
-            copy_parquet(digests, kept)
-        found.update(zip(digests["file_id"].to_pylist(), digests["digest"].to_pylist(), strict=True))
-    return found
+        if not cached or not kept.exists():
+            copy_batches(_of_part(names, part), _FILMS, kept)
+        yield pq.read_table(kept, partitioning=None).rename_columns(_OUTPUTS.names)
 
 
-def _of_part(names: Pseudonyms, part: pq.ParquetFile) -> pa.Table:
-    batches = [
-        pa.table({"file_id": batch["file_id"], "digest": pa.array([names.digest(png.as_py()) for png in batch["pixels"]], pa.string())})
-        for batch in part.iter_batches(_BATCH, columns=["file_id", "pixels"])
-    ]
-    return pa.concat_tables(batches) if batches else pa.table({"file_id": pa.array([], pa.string()), "digest": pa.array([], pa.string())})
+def _of_part(names: Pseudonyms, part: Path) -> Iterator[pa.Table]:
+    with pq.ParquetFile(part) as file:
+        for batch in file.iter_batches(_BATCH, columns=["file_id", "pixels"]):
+            digests = [names.digest(png.as_py()) for png in batch["pixels"]]
+            yield pa.table([batch["file_id"], pa.array(digests, pa.string())], schema=_FILMS)

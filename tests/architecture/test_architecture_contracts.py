@@ -16,6 +16,7 @@ from pipeline.base.interfaces import ALL, DETECTORS, FORMATS, MODELS, POLICIES, 
 from pipeline.base.settings import Settings
 from pipeline.collect import REMOTE
 from pipeline.exclude import facts
+from pipeline.exclude.film_set import write_film_checks
 
 CODE = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -27,7 +28,10 @@ def runnable(registry: Any) -> list[str]:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    return facts(tiny_home(tmp_path_factory.mktemp("contracts") / "home", patients=12))
+    home = tiny_home(tmp_path_factory.mktemp("contracts") / "home", patients=12)
+    write_film_checks(home)
+    (batch,) = facts(home)
+    return batch
 
 
 @pytest.mark.parametrize("registry", ALL, ids=lambda registry: registry.seam)

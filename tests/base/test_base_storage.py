@@ -12,10 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from factories import tiny_home
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipeline.base import tables
+from pipeline.base import storage, tables
 from pipeline.base.errors import CxrError, HomeError, InputError, TableError
-from pipeline.base.storage import Home, atomic_bytes, temporary_of
+from pipeline.base.storage import Home, atomic_bytes, copy_parquet, side_by_side, temporary_of
 
 GROUPS = pa.table(
     {
@@ -108,6 +110,20 @@ def test_a_run_that_starts_leaves_alone_what_the_living_write(home: Home) -> Non
         assert sorted(folder.iterdir()) == sorted([living, own])
 
 
+def test_a_folder_that_a_killed_run_left_is_removed_and_a_living_ones_stays(home: Home) -> None:
+    script = (
+        f"import os\nfrom pathlib import Path\nfrom pipeline.base.storage import Home\n"
+        f"with Home(Path({str(home.root)!r})).scratch() as folder:\n    (folder / 'rows').touch()\n    os.kill(os.getpid(), 9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
+    with home.scratch() as own:
+        assert own.stat().st_mode & 0o777 == 0o700
+        assert len(list(home.private.glob(".*.tmp"))) == 2
+        with home.locked():
+            assert list(home.private.glob(".*.tmp")) == [own]
+    assert not own.exists()
+
+
 def test_two_runs_on_one_home(home: Home) -> None:
     with home.locked():
         script = f"from pathlib import Path\nfrom pipeline.base.storage import Home\nwith Home(Path({str(home.root)!r})).locked(): pass\n"
@@ -156,6 +172,55 @@ def test_sql_reads_every_table(filled: Home) -> None:
 def test_sql_refuses_what_does_not_read(filled: Home, query: str) -> None:
     with pytest.raises(InputError):
         filled.sql(query)
+
+
+def test_a_stream_comes_in_even_pieces_in_its_order_through_the_disk(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    n = 160_000
+    numbers = [(7919 * number) % n for number in range(n)]
+    copy_parquet(pa.table({"number": numbers, "load": [f"{number:01000d}" for number in numbers]}), tmp_path / "rows.parquet")
+    monkeypatch.setattr(storage, "_STREAM_MB", 144)  # the rows are 160 MB
+    stream = home.stream("SELECT * FROM rows ORDER BY number", (), 7_000, beside={"rows": tmp_path / "rows.parquet"})
+    found = [next(stream)["number"]]
+    assert list(home.private.glob(".*.tmp/duckdb*"))
+    found += [piece["number"] for piece in stream]
+    assert [len(piece) for piece in found] == [7_000] * 22 + [6_000]
+    assert [number for piece in found for number in piece.to_pylist()] == list(range(n))
+    assert not list(home.private.glob(".*.tmp"))
+
+
+def test_a_stream_of_no_rows_is_one_empty_piece_and_one_of_no_table_names_its_stage(home: Home) -> None:
+    with pytest.raises(HomeError, match="was not made yet"):
+        next(home.stream("SELECT image_id FROM images", ("images",), 5))
+    home.path("images").mkdir()
+    (none,) = home.stream("SELECT image_id FROM images", ("images",), 5)
+    assert none.column_names == ["image_id"]
+    assert none.num_rows == 0
+
+
+KEYED = st.lists(st.integers(0, 30), max_size=40).map(sorted)
+
+
+def in_pieces(keys: list[int], sizes: list[int]) -> list[pa.Table]:
+    """A table cut at random, an empty piece first."""
+    table, found, start = pa.table({"key": pa.array(keys, pa.int64())}), [], 0
+    for size in [0, *sizes, len(keys)]:
+        found.append(table.slice(start, size))
+        start += size
+    return found
+
+
+@given(first=KEYED.map(lambda keys: sorted(set(keys))), others=st.lists(KEYED, max_size=3), sizes=st.lists(st.integers(0, 9), max_size=9))
+def test_streams_side_by_side_are_cut_at_the_same_keys(first: list[int], others: list[list[int]], sizes: list[int]) -> None:
+    seen: list[list[int]] = [[] for _ in others]
+    lead: list[int] = []
+    for here, *more in side_by_side("key", in_pieces(first, sizes), *(in_pieces(other, sizes[::-1]) for other in others)):
+        low, high = (lead[-1] if lead else -1), max(here["key"].to_pylist(), default=-1)
+        lead += here["key"].to_pylist()
+        for keys, table in zip(seen, more, strict=True):
+            assert all(low < key <= high for key in table["key"].to_pylist())
+            keys += table["key"].to_pylist()
+    assert lead == first
+    assert seen == [[key for key in other if first and key <= first[-1]] for other in others]
 
 
 def test_any_duckdb_client_opens_the_catalogue(filled: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,1 +1,1 @@
-"""Why a file leaves the set, or is flagged: one file a rule. A rule sees all files at once and answers with reason codes."""
+"""Why a file leaves the set, or is flagged: one file a rule. A rule sees a batch of files and answers with reason codes."""
