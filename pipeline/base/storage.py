@@ -336,7 +336,10 @@ class Home:
             source = f"{folder}/{spec.name}/*/*.parquet" if spec.sharded else f"{folder}/{spec.name}.parquet"
             lines.append(f"CREATE OR REPLACE VIEW {spec.name} AS SELECT * FROM read_parquet('{source}', hive_partitioning = false);")
             lines.append(f"COMMENT ON VIEW {spec.name} IS '{_quote(spec.doc)}';")
-            lines += [f"COMMENT ON COLUMN {spec.name}.\"{column.name}\" IS '{_quote(column.doc)}';" for column in spec.columns]
+            # A table of an earlier version lacks columns until its stage runs again.
+            found = set(pq.read_schema(self.parts(spec.name)[0] if spec.sharded else self.path(spec.name)).names)
+            known = (column for column in spec.columns if column.name in found)
+            lines += [f"COMMENT ON COLUMN {spec.name}.\"{column.name}\" IS '{_quote(column.doc)}';" for column in known]
         for name, (doc, query) in tables.VIEWS.items():
             if all(self.exists(read) for read in tables.VIEW_READS[name]) and self.parts("images"):
                 select = re.sub(r"\s+", " ", query).strip()

@@ -235,6 +235,18 @@ def test_any_duckdb_client_opens_the_catalogue(filled: Home, monkeypatch: pytest
         assert connection.sql("SELECT count(*) FROM images").fetchall() == [(filled.read("groups").num_rows,)]
 
 
+def test_a_table_of_an_earlier_version_does_not_stop_the_run_that_makes_it_anew(filled: Home) -> None:
+    original = filled.read("groups")
+    pq.write_table(original.drop_columns(["correlation"]), filled.path("groups"))
+    try:
+        filled.publish_catalogue()
+        with duckdb.connect(filled.root / "curated.duckdb", read_only=True) as connection:
+            assert "correlation" not in connection.sql("SELECT * FROM groups").columns
+    finally:
+        filled.write("groups", original)
+        filled.publish_catalogue()
+
+
 def test_foreign_keys_that_point_nowhere_are_told(filled: Home) -> None:
     assert filled.check_foreign("groups") == []
     first = filled.read("groups").slice(0, 1)
