@@ -18,6 +18,7 @@ from pipeline.cli.models import Checkpoint, Device, Options, chosen_options, reg
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
+    from pebble import ProcessPool
 
     from models.published import Loaded
     from pipeline.base.images import Film
@@ -58,6 +59,7 @@ def predict(
     from models import published
     from pipeline.base import settings
     from pipeline.base.storage import MARKER, Home, require_writable
+    from pipeline.decode.workers import open_pool
 
     name = registered(model)
     ZOO.get(name)
@@ -72,9 +74,10 @@ def predict(
         raise InputError(f"{name} needs its weights", f"add --checkpoint PATH: {ZOO.get(name).card.weights}")
     given: dict[str, Any] = {**(configured.options if configured else {}), **chosen_options(options)}
     loaded = published.load(name, path, given, device)
-    pieces = list(_of_home(Home(data), batch_size) if is_home else _of_folder(data, chosen.decode, batch_size))
     parts = output.with_name(f"{output.name}.parts")
-    found = _score(loaded, pieces, batch_size, parts)
+    with open_pool(chosen.decode) as pool:
+        pieces = list(_of_home(Home(data), batch_size) if is_home else _of_folder(data, chosen.decode, batch_size, pool))
+        found = _score(loaded, pieces, batch_size, parts)
     if len(found["id"]):
         _write(loaded, found, output)
     _forget_parts(parts)
@@ -150,23 +153,18 @@ def _of_home(home: Home, batch_size: int) -> Iterator[_Piece]:
             yield _Piece([part.name, *image_ids], partial(films, part, image_ids))
 
 
-def _of_folder(folder: Path, decode: Decode, batch_size: int) -> Iterator[_Piece]:
-    """Files by their path below the folder; links are not followed."""
+def _of_folder(folder: Path, decode: Decode, batch_size: int, pool: ProcessPool) -> Iterator[_Piece]:
+    """Files by their path below the folder, decoded in processes under limits; links are not followed."""
     from pipeline.base.provenance import path_stamp
-    from pipeline.decode.film import FilmError, read_film
+    from pipeline.decode.workers import read_all
 
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file() and not path.is_symlink())
     if not paths:
         raise InputError(f"{folder} holds no DICOM, PNG or JPEG file", "give a folder of films")
 
-    def read(path: Path) -> Film | str:
-        try:
-            return read_film(path, decode)
-        except FilmError as error:
-            return error.reason
-
     def films(some: Sequence[Path]) -> Iterator[tuple[str, Film | str]]:
-        return ((path.relative_to(folder).as_posix(), read(path)) for path in some)
+        names = (path.relative_to(folder).as_posix() for path in some)
+        return zip(names, read_all(pool, some, decode), strict=True)
 
     for some in _batches(paths, batch_size):
         facts = [(path.relative_to(folder).as_posix(), path_stamp(path)) for path in some]

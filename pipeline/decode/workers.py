@@ -9,16 +9,20 @@ import logging
 import multiprocessing
 import resource
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
+from typing import Any, TypeVar
 
 import cv2
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
+from pipeline.base.images import Film
 from pipeline.base.progress import track
 from pipeline.base.settings import Decode
-from pipeline.decode.film import Decoded, FilmError, decode_film
+from pipeline.decode.film import Decoded, FilmError, decode_film, read_film
+
+T = TypeVar("T")
 
 # Films in work or waiting for each worker, so that none is idle behind a slow one.
 _AHEAD = 8
@@ -41,25 +45,41 @@ def decode_all(pool: ProcessPool, jobs: Sequence[tuple[Path, bool]], settings: D
     Yields:
         The film, or the reason code of its failure; in the order of `jobs`.
     """
-    waiting: deque[ProcessFuture[Decoded]] = deque()
-    for path, in_full in track(jobs, "decode", len(jobs), " films"):
-        waiting.append(pool.schedule(decode_film, args=(path, settings, in_full), timeout=settings.timeout_s))
+    tasks = ((path, settings, in_full) for path, in_full in track(jobs, "decode", len(jobs), " films"))
+    return _in_order(pool, decode_film, tasks, settings)
+
+
+def read_all(pool: ProcessPool, paths: Iterable[Path], settings: Decode) -> Iterator[Film | str]:
+    """Films at their full size (`film.read_film`), side by side under the same limits.
+
+    Yields:
+        The film, or the reason code of its failure; in the order of `paths`.
+    """
+    return _in_order(pool, read_film, ((path, settings) for path in paths), settings)
+
+
+def _in_order(pool: ProcessPool, work: Callable[..., T], tasks: Iterable[tuple[Any, ...]], settings: Decode) -> Iterator[T | str]:
+    waiting: deque[ProcessFuture[T]] = deque()
+    for task in tasks:
+        waiting.append(pool.schedule(work, args=task, timeout=settings.timeout_s))
         if len(waiting) > _AHEAD * settings.workers:
-            yield _outcome(waiting.popleft())
+            done = _outcome(waiting.popleft())
+            yield done
     while waiting:
-        yield _outcome(waiting.popleft())
+        done = _outcome(waiting.popleft())
+        yield done
 
 
-def _outcome(future: ProcessFuture[Decoded]) -> Decoded | str:
+def _outcome(future: ProcessFuture[T]) -> T | str:
     try:
-        decoded: Decoded = future.result()
+        done: T = future.result()
     except FilmError as error:
         return error.reason
     except (FutureTimeout, TimeoutError):
         return "decode_timeout"
     except ProcessExpired:
         return "decoder_crashed"
-    return decoded
+    return done
 
 
 def _limit(memory_mb: int) -> None:

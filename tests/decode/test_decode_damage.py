@@ -18,8 +18,8 @@ from pipeline import collect, decode, exclude
 from pipeline.base import settings as settings_module
 from pipeline.base.settings import Decode
 from pipeline.base.storage import Home
-from pipeline.decode.film import Decoded, FilmError, decode_film
-from pipeline.decode.workers import _outcome, decode_all, open_pool
+from pipeline.decode.film import Decoded, FilmError, decode_film, read_film
+from pipeline.decode.workers import _outcome, decode_all, open_pool, read_all
 from pipeline.exclude.rules.undecodable import Undecodable
 
 SYNTAXES = ("native", "RLE", *LOSSLESS, *LOSSY)
@@ -147,6 +147,16 @@ def test_a_worker_that_dies_takes_no_other_file_along(tmp_path: Path) -> None:
         after = list(decode_all(pool, [(good, False)] * 3, settings))
         assert [_outcome(one) for one in doomed] == ["decoder_crashed"] * 3
     assert all(isinstance(result, Decoded) for result in after)
+
+
+def test_films_at_full_size_are_read_under_the_same_limits(tmp_path: Path) -> None:
+    good, giant = make_dicom(tmp_path / "good.dcm"), make_dicom(tmp_path / "giant.dcm", Rows=65535, Columns=65535)
+    settings = Decode(workers=1)
+    with open_pool(settings) as pool:
+        first, other, again = read_all(pool, [good, giant, good], settings)
+    assert other == "too_large"
+    for film in (first, again):
+        np.testing.assert_array_equal(film, read_film(good, settings))
 
 
 def test_an_export_of_damage_ends_as_rows_and_the_good_film_stays(tmp_path: Path) -> None:
