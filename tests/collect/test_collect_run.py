@@ -192,7 +192,8 @@ def test_flags_stay_and_can_be_made_to_exclude(home: Home, export: Path) -> None
     run(home, export)
     row = ledger(home).loc["dicom/P7/child.dcm"]
     assert row.disposition == "image"
-    assert list(row["flags"]) == ["body_part_not_chest", "missing_view_position", "paediatric", "report_missing"]
+    # The film is an adult's.
+    assert list(row["flags"]) == ["age_contradicted", "body_part_not_chest", "missing_view_position", "paediatric", "report_missing"]
     strict = settings_module.load(overrides=("decode.workers=1", "decode.shards=1", 'exclude.exclude_flags=["paediatric"]'))
     stages.execute("exclude", home, strict, export)
     assert ledger(home).loc["dicom/P7/child.dcm", ["disposition", "reason"]].tolist() == ["excluded", "paediatric"]

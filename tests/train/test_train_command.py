@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,8 +76,8 @@ def test_a_stopped_command_goes_on(home: Home, tmp_path: Path, monkeypatch: pyte
     final.train(home, settings(), tmp_path / "whole.safetensors")
     original = resume.keep
 
-    def stop(path: Path, fingerprint: str, course: object) -> None:
-        original(path, fingerprint, course)  # type: ignore[arg-type]
+    def stop(*state: Any) -> None:
+        original(*state)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(resume, "keep", stop)
