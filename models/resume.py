@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric.plugins.precision import Precision
 from torch import Tensor, nn
 
 from models.checkpoints import UNREADABLE
 from pipeline.base.storage import atomic_bytes
 
 if TYPE_CHECKING:
+    from lightning_fabric.plugins.precision import Precision
+
     from models.training import Course
 
 _COUNTS = ("epoch", "step", "best_loss", "best", "waited", "taken_over")

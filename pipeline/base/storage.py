@@ -21,6 +21,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
@@ -30,6 +31,9 @@ import pyarrow.parquet as pq
 from pipeline.base import pseudonyms, tables
 from pipeline.base.errors import CxrError, HomeError, InputError, TableError
 from pipeline.base.provenance import digest, file_sha256
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MARKER = "cxr-home"
 # `temporary_of`, and the log that DuckDB keeps beside such a file.
@@ -426,6 +430,14 @@ def copy_parquet(relation: pa.Table, path: Path) -> None:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def copy_frame(rows: pd.DataFrame, path: Path) -> None:
+    """Write rows, without their index, as one Parquet or CSV file, by the suffix of `path`, atomically."""
+    if path.suffix == ".parquet":
+        copy_parquet(pa.Table.from_pandas(rows, preserve_index=False), path)
+    else:
+        atomic_bytes(path, rows.to_csv(index=False, lineterminator="\n").encode())
 
 
 def copy_batches(batches: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:

@@ -75,6 +75,11 @@ _IMAGE = _c("image_id", STRING, "Film: keyed pseudonym of its SOP Instance UID."
 _FILE = _c("file_id", STRING, "File: keyed pseudonym of its path below the export.")
 _FINDING = _c("finding", STRING, "Finding, in the spelling of pipeline/base/findings.py.", values=NAMES)
 _SHARD = _c("shard", pa.int16(), "Partition of the films, by keyed hash of the patient.")
+_MODEL = _c("model", STRING, "Registered model.")
+_FOLD = _c("fold", pa.int16(), "Fold the film was held out in.")
+_SUBGROUP_VALUE = _c("subgroup_value", STRING, "Value of the subgroup; all for everybody.")
+_N_POSITIVE = _c("n_positive", INT, "Positive films scored; against a posterior the number expected.")
+_N_NEGATIVE = _c("n_negative", INT, "Negative films scored, likewise.")
 _METRIC = _c(
     "metric",
     STRING,
@@ -485,8 +490,8 @@ TABLES: tuple[Table, ...] = (
         (
             _IMAGE,
             _FINDING,
-            _c("model", STRING, "Registered model."),
-            _c("fold", pa.int16(), "Fold the film was held out in."),
+            _MODEL,
+            _FOLD,
             _c("logit", FLOAT, "Output of the network."),
             _c("pred_prob", FLOAT, "Calibrated probability that the finding is present."),
         ),
@@ -514,8 +519,8 @@ TABLES: tuple[Table, ...] = (
         ("image_id", "model"),
         (
             _IMAGE,
-            _c("model", STRING, "Registered model."),
-            _c("fold", pa.int16(), "Fold the film was held out in."),
+            _MODEL,
+            _FOLD,
             _c("vector", pa.list_(pa.float32()), "Features before the head."),
         ),
         (("image_id", "groups.image_id"),),
@@ -528,7 +533,7 @@ TABLES: tuple[Table, ...] = (
         (
             _IMAGE,
             _FINDING,
-            _c("model", STRING, "Registered model."),
+            _MODEL,
             _c("aum", FLOAT, "Area under the margin: mean log-odds for the given label beyond what a network that sees nothing says."),
             _c("n_forgotten", pa.int32(), "Times the network turned from the given label; all epochs of a training that never learned it."),
             _c("early_loss", FLOAT, "Mean cross-entropy of the given label over the first half of the epochs."),
@@ -544,8 +549,8 @@ TABLES: tuple[Table, ...] = (
         (
             _IMAGE,
             _FINDING,
-            _c("model", STRING, "Registered model."),
-            _c("fold", pa.int16(), "Fold the film was held out in."),
+            _MODEL,
+            _FOLD,
             _c("height_cells", pa.int16(), "Rows of the map, which covers the whole film."),
             _c("width_cells", pa.int16(), "Columns of the map."),
             _c("heat", pa.binary(), "Map, row by row, from 0 where it is lowest to 255; null where it is constant.", null=True),
@@ -641,12 +646,12 @@ TABLES: tuple[Table, ...] = (
             _c("finding", STRING, "Finding, or macro for the mean over findings."),
             _METRIC,
             _c("subgroup", STRING, "all, patient_sex, age_band, view_position, manufacturer or site."),
-            _c("subgroup_value", STRING, "Value of the subgroup; all for everybody."),
+            _SUBGROUP_VALUE,
             _c("estimate", FLOAT, "Mean over seeds; null when not estimable.", null=True),
             _c("ci_low", FLOAT, "2.5 % point over patients (clustered bootstrap) and over trainings (Student's t).", null=True),
             _c("ci_high", FLOAT, "97.5 % point.", null=True),
-            _c("n_positive", INT, "Positive films scored; against a posterior the number expected."),
-            _c("n_negative", INT, "Negative films scored, likewise."),
+            _N_POSITIVE,
+            _N_NEGATIVE,
             _TRUTH,
             _c("n_seeds", pa.int32(), "Trainings averaged."),
             _c(
@@ -688,7 +693,7 @@ TABLES: tuple[Table, ...] = (
             _c("finding", STRING, "Finding, or macro for the mean over those that are trained here too; over all where there is none."),
             _METRIC,
             _c("subgroup", STRING, "As in `scores`."),
-            _c("subgroup_value", STRING, "Value of the subgroup; all for everybody."),
+            _SUBGROUP_VALUE,
             _c(
                 "estimate",
                 FLOAT,
@@ -697,8 +702,8 @@ TABLES: tuple[Table, ...] = (
             ),
             _c("ci_low", FLOAT, "2.5 % point over patients (clustered bootstrap).", null=True),
             _c("ci_high", FLOAT, "97.5 % point.", null=True),
-            _c("n_positive", INT, "Positive films scored; against a posterior the number expected."),
-            _c("n_negative", INT, "Negative films scored, likewise."),
+            _N_POSITIVE,
+            _N_NEGATIVE,
             _TRUTH,
         ),
     ),

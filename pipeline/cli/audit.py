@@ -45,13 +45,14 @@ def audit(
     from pipeline import audit as auditing
     from pipeline.audit import given
     from pipeline.base import settings
+    from pipeline.base.storage import copy_frame
 
     predictions = predictions or []
     people = sorted(readers.glob("*.csv")) if readers else []
     _check(output, html, {path.resolve() for path in (labels, *predictions, *people, *((verdicts,) if verdicts else ()))})
     chosen = settings.load(overrides=tuple(overrides or ()))
     found = auditing.run(given.read(labels, predictions, readers, verdicts), chosen, minutes)
-    _write(found, output)
+    copy_frame(found.cells.drop(columns="given_side"), output)
     if html is not None:
         _write_page(found, labels.name, html)
     _tell(found, output)
@@ -65,18 +66,6 @@ def _check(output: Path, html: Path | None, given: set[Path]) -> None:
         require_writable(path, kinds)
         if path.resolve() in given:
             raise InputError(f"{path.name} would replace a file that is read", "name another file")
-
-
-def _write(found: Audit, output: Path) -> None:
-    import pyarrow as pa
-
-    from pipeline.base.storage import atomic_bytes, copy_parquet
-
-    cells = found.cells.drop(columns="given_side")
-    if output.suffix == ".parquet":
-        copy_parquet(pa.Table.from_pandas(cells, preserve_index=False), output)
-    else:
-        atomic_bytes(output, cells.to_csv(index=False, lineterminator="\n").encode())
 
 
 def _write_page(found: Audit, labels: str, html: Path) -> None:

@@ -47,7 +47,7 @@ def leaderboard(
     from pipeline import leaderboard as boards
     from pipeline.base import settings
     from pipeline.base.findings import find
-    from pipeline.base.storage import atomic_bytes, require_writable
+    from pipeline.base.storage import atomic_bytes, copy_frame, require_writable
     from pipeline.leaderboard import page
 
     for path, kinds in ((output, _KINDS), (html, ())):
@@ -57,7 +57,7 @@ def leaderboard(
                 raise InputError(f"{path.name} would replace a file that is read", "name another file")
     found = boards.run(sources, _reference(truth, dataset, split, patients), settings.load(overrides=tuple(overrides or ())))
     if output is not None:
-        _write(found, output)
+        copy_frame(found.table, output)
     if html is not None:
         atomic_bytes(html, page.html(found).encode())
     _tell(found, tuple(find(name) or name for name in target or ()))
@@ -131,17 +131,6 @@ def _reference(truth: Path | None, dataset: str | None, split: str | None, patie
     if not dataset or not split:
         raise InputError("a truth without a name can be compared with nothing", "add --dataset and --split")
     return Reference(truth, dataset, split, patients)
-
-
-def _write(found: Leaderboard, output: Path) -> None:
-    import pyarrow as pa
-
-    from pipeline.base.storage import atomic_bytes, copy_parquet
-
-    if output.suffix == ".parquet":
-        copy_parquet(pa.Table.from_pandas(found.table, preserve_index=False), output)
-    else:
-        atomic_bytes(output, found.table.to_csv(index=False, lineterminator="\n").encode())
 
 
 def _tell(found: Leaderboard, targets: tuple[str, ...]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich import box
@@ -14,9 +14,6 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from pipeline.base.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 console = Console(highlight=False)
 
@@ -36,7 +33,7 @@ def localise(
 ) -> None:
     """Hold Grad-CAM maps against radiologists' boxes: pointing game and IoU for each finding, with 95 % intervals over patients."""
     from pipeline import localise as localising
-    from pipeline.base.storage import atomic_bytes, require_writable
+    from pipeline.base.storage import atomic_bytes, copy_frame, require_writable
     from pipeline.localise import boxes as box_files
     from pipeline.localise import page, scores
 
@@ -50,7 +47,7 @@ def localise(
         console.print(Text(f"note: {note}", "yellow"), soft_wrap=True)
     console.print(_grid(page.rows(table)))
     if output is not None:
-        _write(table, output)
+        copy_frame(table, output)
         console.print(f"written to {output}", markup=False, soft_wrap=True)
     if html is not None:
         atomic_bytes(html, page.html(found, table, checkpoint.stem).encode())
@@ -74,9 +71,3 @@ def _grid(rows: Iterable[tuple[str, ...]]) -> Grid:
     for row in rows:
         grid.add_row(*map(Text, row))
     return grid
-
-
-def _write(table: pd.DataFrame, to: Path) -> None:
-    from pipeline.base.storage import atomic_bytes
-
-    atomic_bytes(to, table.to_csv(index=False).encode() if to.suffix == ".csv" else table.to_parquet(index=False))

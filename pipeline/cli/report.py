@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table as Grid
@@ -100,13 +101,13 @@ def _scores(console: Console, home: Home) -> None:
                 row["certificate"] or "",
             )
     console.print(scored)
-    gain = next((row for row in rows if row["metric"] == "auroc" and row["trained_on"] == "gain"), None)
     _certificate(console, home)
-    console.print(gain_in_words(gain))
+    console.print(gain_in_words(rows))
 
 
-def gain_in_words(gain: dict[str, object] | None) -> str:
-    """What the gain row of `scores` means, said plainly."""
+def gain_in_words(rows: list[dict[str, Any]]) -> str:
+    """What the gain in AUROC among the rows of GAIN means, said plainly."""
+    gain = next((row for row in rows if row["metric"] == "auroc" and row["trained_on"] == "gain"), None)
     if gain is None or gain["estimate"] is None:
         return "The gain of cleaning is not estimable: too few positive and negative test films with a known truth."
     low, high, truth = float(str(gain["ci_low"])), float(str(gain["ci_high"])), gain["truth"]
@@ -116,6 +117,11 @@ def gain_in_words(gain: dict[str, object] | None) -> str:
     if gain["certificate"] == "harm":
         return f"Cleaning harmed: AUROC {float(str(gain['estimate'])):+.3f} ({low:+.3f} to {high:+.3f}) {against}."
     return f"No gain of cleaning is measurable here: the AUROC difference lies between {low:+.3f} and {high:+.3f} {against}."
+
+
+def ends_in_words(low: float | None, high: float | None) -> str:
+    """An interval; there may be none."""
+    return "not estimable" if low is None else f"{low:.3f} to {high:.3f}"
 
 
 def _certificate(console: Console, home: Home) -> None:
@@ -136,7 +142,7 @@ def _published(console: Console, home: Home) -> None:
     listed = Grid("model", "scores are", "finding", "pos. / neg.", "AUROC, 95 % interval")
     for row in home.sql(PUBLISHED).to_pylist():
         counts = f"{row['n_positive']} / {row['n_negative']}"
-        ends = "not estimable" if row["ci_low"] is None else f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
+        ends = ends_in_words(row["ci_low"], row["ci_high"])
         listed.add_row(row["model"], row["score_kind"], row["finding"], counts, f"{row['estimate']:.3f}, {ends}")
     if listed.row_count:
         console.rule("[bold]Published models on the same held-out films")

@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.base.images import Film, decode_eight_bits
 from pipeline.base.pictures import data_uri, enlarged, overlay
 from pipeline.base.storage import Home
-from pipeline.cli.report import CERTIFICATE, GAIN, LABELS, PUBLISHED, films_in_words, gain_in_words
+from pipeline.cli.report import CERTIFICATE, GAIN, LABELS, PUBLISHED, ends_in_words, films_in_words, gain_in_words
 from pipeline.label import page
 
 SHOWN = 8
@@ -46,7 +46,7 @@ def html(home: Home) -> str:
         body += _scores(home)
     if home.exists("published_model_scores"):
         words = ("model", "score_kind", "finding")
-        body += _scored("Published models on the same held-out films, AUROC", home, PUBLISHED, words)
+        body += _scored("Published models on the same held-out films, AUROC", home.sql(PUBLISHED).to_pylist(), words)
     return page.page("Report", body)
 
 
@@ -94,22 +94,21 @@ def _tile(row: dict[str, Any], film: Film) -> str:
 
 
 def _scores(home: Home) -> Iterator[str]:
-    words = ("metric", "trained_on", "truth", "certificate")
-    yield from _scored("Trained on given and on cleaned labels, mean over findings", home, GAIN, words)
-    gain = next((row for row in home.sql(GAIN).to_pylist() if (row["metric"], row["trained_on"]) == ("auroc", "gain")), None)
-    yield f"<p>{escape(gain_in_words(gain))}</p>"
-    yield from _scored("Gain in AUROC by finding", home, CERTIFICATE, ("finding", "certificate"))
+    words, rows = ("metric", "trained_on", "truth", "certificate"), home.sql(GAIN).to_pylist()
+    yield from _scored("Trained on given and on cleaned labels, mean over findings", rows, words)
+    yield f"<p>{escape(gain_in_words(rows))}</p>"
+    yield from _scored("Gain in AUROC by finding", home.sql(CERTIFICATE).to_pylist(), ("finding", "certificate"))
 
 
-def _scored(title: str, home: Home, query: str, words: tuple[str, ...]) -> Iterator[str]:
+def _scored(title: str, rows: list[dict[str, Any]], words: tuple[str, ...]) -> Iterator[str]:
     """A table of the rows with a score, words first, the two ends as one interval."""
     found = []
-    for row in home.sql(query).to_pylist():
+    for row in rows:
         if row["estimate"] is not None:
-            low, high = row.pop("ci_low"), row.pop("ci_high")
-            ends = "not estimable" if low is None else f"{low:.3f} to {high:.3f}"
-            said = {"estimate": f"{row.pop('estimate'):.3f}", "95 % interval": ends}
-            found.append({name: row.pop(name) for name in words if name in row} | said | row)
+            named = {name: row[name] for name in words if name in row}
+            said = {"estimate": f"{row['estimate']:.3f}", "95 % interval": ends_in_words(row["ci_low"], row["ci_high"])}
+            others = {name: value for name, value in row.items() if name not in (*named, "estimate", "ci_low", "ci_high")}
+            found.append(named | said | others)
     yield from _table(title, found, words)
 
 

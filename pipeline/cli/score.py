@@ -49,7 +49,7 @@ def score(
     """
     from pipeline import score as scoring
     from pipeline.base import settings
-    from pipeline.base.storage import atomic_bytes
+    from pipeline.base.storage import atomic_bytes, copy_frame
     from pipeline.score import given, page
 
     people = sorted(readers.glob("*.csv")) if readers else []
@@ -57,7 +57,7 @@ def score(
     check(output, html, {path.resolve() for path in read})
     chosen = settings.load(overrides=tuple(overrides or ()))
     found = scoring.run(given.read(truth, given.named(predictions), readers, patients, subgroups, label_errors), chosen, threshold)
-    write(found, output)
+    copy_frame(found.rows, output)
     if html is not None:
         atomic_bytes(html, page.html(found, truth.name).encode())
     _tell(found, output)
@@ -75,18 +75,6 @@ def check(output: Path, html: Path | None, given: set[Path]) -> None:
         require_writable(path, kinds)
         if path.resolve() in given:
             raise InputError(f"{path.name} would replace a file that is read", "name another file")
-
-
-def write(found: Scored, output: Path) -> None:
-    """Write the rows."""
-    import pyarrow as pa
-
-    from pipeline.base.storage import atomic_bytes, copy_parquet
-
-    if output.suffix == ".parquet":
-        copy_parquet(pa.Table.from_pandas(found.rows, preserve_index=False), output)
-    else:
-        atomic_bytes(output, found.rows.to_csv(index=False, lineterminator="\n").encode())
 
 
 def _tell(found: Scored, output: Path) -> None:
