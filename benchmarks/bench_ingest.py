@@ -6,7 +6,7 @@ Films are made here. The peers run in an environment of their own, made by --mak
 (8 GB, as two of them need torch); without it they are left out. Systems take turns within a round; the fastest round is told, in CPU
 milliseconds, one thread each:
 
-    floor      read, parse, and the fastest decoder of the same run; no film can be made in less
+    floor      read, parse, and the fastest library's decoder of the same run; lossless JPEG-LS alone is decoded faster, by our own
     ours       decode_film as the stage calls it: grey scale, resize, search for letters, PNG, digest, thumbnail, hash
     letters    the search for letters alone, which is a part of ours
     peers      see benchmarks/peers/dicom.py

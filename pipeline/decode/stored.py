@@ -1,8 +1,8 @@
 """From a file to its stored values: one greyscale frame, in the sign and at the place that the header gives its bits.
 
 The pixel element is read here and not by pydicom, which copies it twice, searches it for delimiters and inflates whatever it is given.
-Compressed frames are decoded by the fastest permissive library for their syntax: libjpeg-turbo and CharLS (through imagecodecs), OpenJPEG
-(through Pillow, which alone can stop at a lower resolution).
+Compressed frames are decoded by the fastest permissive library for their syntax: libjpeg-turbo (through imagecodecs), OpenJPEG (through
+Pillow, which alone can stop at a lower resolution). Lossless JPEG-LS is decoded here (`jpegls`), its rare kinds by CharLS.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset, read_preamble
 from pydicom.tag import BaseTag
 
-from pipeline.decode.codestream import Shape, StreamError, jpeg2000_shape, jpeg2000_start, jpeg_shape
+from pipeline.decode.codestream import Shape, StreamError, jpeg2000_shape, jpeg2000_start, jpeg_shape, lossless_scan
 
 Stored = npt.NDArray[Any]
 _KEYWORDS = (
@@ -279,13 +279,21 @@ def _rle(frame: bytes, form: _Form, _least_px: int | None) -> tuple[Stored, int]
     return _placed(raw.reshape(form.rows, form.columns), form), 0
 
 
-def _jpeg(decode: Callable[[bytes], Stored]) -> Decoder:
-    def decoded(frame: bytes, form: _Form, _least_px: int | None) -> tuple[Stored, int]:
-        shape = jpeg_shape(frame)
-        _must_agree(shape, form)
-        return _contained(decode(frame), shape, form), 0
+def _jpeg(frame: bytes, form: _Form, _least_px: int | None) -> tuple[Stored, int]:
+    shape = jpeg_shape(frame)
+    _must_agree(shape, form)
+    return _contained(imagecodecs.jpeg8_decode(frame), shape, form), 0
 
-    return decoded
+
+def _jpegls(frame: bytes, form: _Form, _least_px: int | None) -> tuple[Stored, int]:
+    shape = jpeg_shape(frame)
+    _must_agree(shape, form)
+    scan = lossless_scan(frame, shape)
+    if scan is None:
+        return _contained(imagecodecs.jpegls_decode(frame), shape, form), 0
+    from pipeline.decode import jpegls  # half a second, which only films of this syntax need
+
+    return _contained(jpegls.decode(frame, shape, scan), shape, form), 0
 
 
 def _jpeg2000(frame: bytes, form: _Form, least_px: int | None) -> tuple[Stored, int]:
@@ -323,10 +331,9 @@ def _contained(raw: Stored, shape: Shape, form: _Form) -> Stored:
 
 
 Decoder = Callable[[bytes, _Form, int | None], tuple[Stored, int]]
-_turbo, _charls = _jpeg(imagecodecs.jpeg8_decode), _jpeg(imagecodecs.jpegls_decode)
 _DECODERS: dict[str, Decoder] = {
     uid.RLELossless: _rle,
-    **dict.fromkeys((uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1), _turbo),
-    **dict.fromkeys((uid.JPEGLSLossless, uid.JPEGLSNearLossless), _charls),
+    **dict.fromkeys((uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1), _jpeg),
+    **dict.fromkeys((uid.JPEGLSLossless, uid.JPEGLSNearLossless), _jpegls),
     **dict.fromkeys((uid.JPEG2000Lossless, uid.JPEG2000, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K), _jpeg2000),
 }
