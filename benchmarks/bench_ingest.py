@@ -255,6 +255,8 @@ def main() -> None:
     run = datetime.now(UTC).isoformat(timespec="seconds")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        memory(folder, run)  # first, while this process holds little itself
+        scaling(write(folder / "film.dcm", phantom(*SIZES[5.1]), "JPEG-LS"), arguments.rounds, run)
         for megapixels in arguments.megapixels:
             pixels = phantom(*SIZES[megapixels])
             for syntax in SYNTAXES:
@@ -266,8 +268,6 @@ def main() -> None:
                     record("ingest_reduced", apart)
         if peers:
             peers.close()
-        scaling(write(folder / "film.dcm", phantom(*SIZES[5.1]), "JPEG-LS"), arguments.rounds, run)
-        memory(folder, run)
 
 
 if __name__ == "__main__":

@@ -171,6 +171,27 @@ def _interruption(stream, at, end, state, Ra, Rb, limit, qbpp, reset):
 
 
 @_compiled
+def _region(gradient, T1, T2, T3):
+    """The region of a gradient, -4 to 4 (A.3.3); in 32 bits, so that a processor finds many at once."""
+    size = np.int32(abs(gradient))
+    region = np.int8(np.int8(size > 0) + np.int8(size >= T1) + np.int8(size >= T2) + np.int8(size >= T3))
+    return region if gradient > 0 else np.int8(-region)
+
+
+@_compiled
+def _prepare(above, left_above, T1, T2, T3, gradients, aboves):
+    """What the row above says of each pixel's context (A.3.4): 81 times the region of Rd - Rb, and 9 times that of Rb - Rc."""
+    columns = len(above)
+    left, right, inner = above[: columns - 1], above[1:], gradients[1:columns]
+    gradients[0] = _region(np.int32(np.int64(above[0]) - left_above), T1, T2, T3)
+    for x in range(columns - 1):
+        inner[x] = _region(np.int32(np.int32(right[x]) - np.int32(left[x])), T1, T2, T3)
+    of_left, of_right = gradients[:columns], gradients[1:]
+    for x in range(columns):
+        aboves[x] = np.int32(np.int32(81) * np.int32(of_right[x]) + np.int32(9) * np.int32(of_left[x]))
+
+
+@_compiled
 def _decoded(stream, end, pixels, bits, T1, T2, T3, reset):
     """Fills `pixels`; where the stream goes on, which is beyond `end` if it is damaged."""
     rows, columns = pixels.shape
@@ -181,11 +202,11 @@ def _decoded(stream, end, pixels, bits, T1, T2, T3, reset):
     limit = 2 * (bits + max(8, bits)) - bits - 1
     short = min(limit, _SHORT)
 
-    # Regions of a gradient (A.3.3), by the negative of its value.
+    thresholds = np.int32(T1), np.int32(T2), np.int32(T3)
+    # The region of a gradient by the negative of its value.
     region = np.zeros(2 * span + 1, np.int8)
-    for size in range(1, span + 1):
-        region[span - size] = 1 if size < T1 else 2 if size < T2 else 3 if size < T3 else 4
-        region[span + size] = -region[span - size]
+    for gradient in range(-span, span + 1):
+        region[span - gradient] = _region(np.int32(gradient), *thresholds)
 
     # A, B and N of each context and, for each sign of it, its order k and correction C (A.2.1, A.5.1, A.6.2).
     A0, k0 = max(2, (span + 32) >> 6), 0
@@ -205,11 +226,7 @@ def _decoded(stream, end, pixels, bits, T1, T2, T3, reset):
             break
         row = flat[y * columns : (y + 1) * columns]
         above = flat[(y - 1) * columns : y * columns] if y else nothing
-        gradients[0] = region[_u64(left_above - np.int64(above[0]) + span)]
-        for x in range(1, columns):
-            gradients[x] = region[_u64(np.int64(above[x - 1]) - np.int64(above[x]) + span)]
-        for x in range(columns):
-            aboves[x] = 81 * gradients[x + 1] + 9 * gradients[x]
+        _prepare(above, left_above, *thresholds, gradients, aboves)
         Ra, Rc, left_above = np.int64(above[0]), left_above, np.int64(above[0])
         x = _u64(0)
         while x < width:

@@ -42,6 +42,7 @@ _PIXELS = (0x7FE00008, 0x7FE00009, _PIXEL_DATA)
 _ITEM, _DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 _UNDEFINED = 0xFFFFFFFF
 _NATIVE = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian)
+_ENCAPSULATED = uid.UID("1.2.840.10008.1.2.1.98")  # Encapsulated Uncompressed Explicit VR Little Endian
 _MIB = 2**20
 _PNG, _PNG_END, _JPEG = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82", b"\xff\xd8\xff"
 # Channels of a grey JPEG in colour differ by rounding.
@@ -224,10 +225,14 @@ def _native(stream: BinaryIO, form: _Form, vr: bytes, length: int, is_little: bo
     data = _exactly(stream, min(form.n_bytes + form.n_bytes % 2, length))
     if not is_little and vr == b"OW" and form.allocated <= 8:  # bytes lie in swapped pairs
         data = np.frombuffer(data, ">u2").astype("<u2").tobytes()
+    return _uncompressed(data, form, "<" if is_little else ">")
+
+
+def _uncompressed(data: bytes, form: _Form, order: str = "<") -> Stored:
     if form.allocated == 1:
         bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little", count=form.rows * form.columns)
         return bits.reshape(form.rows, form.columns)
-    raw = np.frombuffer(data, f"{'<' if is_little else '>'}u{form.allocated // 8}", form.rows * form.columns)
+    raw = np.frombuffer(data, f"{order}u{form.allocated // 8}", form.rows * form.columns)
     return _placed(raw.astype(raw.dtype.newbyteorder("="), copy=False).reshape(form.rows, form.columns), form)
 
 
@@ -269,6 +274,13 @@ def _frame(stream: BinaryIO, most: int) -> bytes:
     if start[:4] not in (_DELIMITER, b""):
         raise FilmError("undecodable_pixels")
     return fragments[0] if len(fragments) == 1 else b"".join(fragments)
+
+
+def _uncoded(frame: bytes, form: _Form, _least_px: int | None) -> tuple[Stored, int]:
+    """Encapsulated and yet uncompressed (PS3.5 A.4.11), for frames of more than 4 GiB together."""
+    if len(frame) < form.n_bytes:
+        raise FilmError("truncated_pixels")
+    return _uncompressed(frame, form), 0
 
 
 def _rle(frame: bytes, form: _Form, _least_px: int | None) -> tuple[Stored, int]:
@@ -332,6 +344,7 @@ def _contained(raw: Stored, shape: Shape, form: _Form) -> Stored:
 
 Decoder = Callable[[bytes, _Form, int | None], tuple[Stored, int]]
 _DECODERS: dict[str, Decoder] = {
+    _ENCAPSULATED: _uncoded,
     uid.RLELossless: _rle,
     **dict.fromkeys((uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1), _jpeg),
     **dict.fromkeys((uid.JPEGLSLossless, uid.JPEGLSNearLossless), _jpegls),

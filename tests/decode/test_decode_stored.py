@@ -49,6 +49,15 @@ def test_lossless_syntaxes_give_what_was_encoded(tmp_path: Path, name: str, bits
     same(stored(make_encapsulated(tmp_path / "a.dcm", pixels, syntax, encode(pixels, bits), bits=bits)), pixels)
 
 
+@pytest.mark.parametrize("bits", [8, 12])
+def test_uncompressed_pixels_in_fragments(tmp_path: Path, bits: int) -> None:
+    pixels = textured(bits=bits)
+    path, syntax = tmp_path / "a.dcm", UID("1.2.840.10008.1.2.1.98")
+    same(stored(make_encapsulated(path, pixels, syntax, pixels.tobytes(), bits=bits, fragments=3)), pixels)
+    make_encapsulated(path, pixels, syntax, pixels.tobytes()[:-2], bits=bits)
+    assert reason(path) == "truncated_pixels"
+
+
 @pytest.mark.parametrize(
     ("name", "bits"), [("JPEG baseline", 8), ("JPEG extended", 12), ("JPEG-LS near-lossless", 12), ("JPEG 2000 lossy", 12)]
 )
