@@ -248,15 +248,15 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.make_environment:
         make_environment()
-    peers = Peers() if PYTHON.exists() else None
-    if peers is None:
-        print("the peers are left out: they have no environment here; --make-environment makes it")
     cv2.setNumThreads(1)
     run = datetime.now(UTC).isoformat(timespec="seconds")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        memory(folder, run)  # first, while this process holds little itself
+        memory(folder, run)  # before this process has grown, and while it has no peers
         scaling(write(folder / "film.dcm", phantom(*SIZES[5.1]), "JPEG-LS"), arguments.rounds, run)
+        peers = Peers() if PYTHON.exists() else None
+        if peers is None:
+            print("the peers are left out: they have no environment here; --make-environment makes it")
         for megapixels in arguments.megapixels:
             pixels = phantom(*SIZES[megapixels])
             for syntax in SYNTAXES:
