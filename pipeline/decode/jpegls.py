@@ -204,7 +204,7 @@ def _decoded(stream, end, pixels, bits, T1, T2, T3, reset):
 
     thresholds = np.int32(T1), np.int32(T2), np.int32(T3)
     # The region of a gradient by the negative of its value.
-    region = np.zeros(2 * span + 1, np.int8)
+    region = np.zeros(2 * span + 1, np.int64)
     for gradient in range(-span, span + 1):
         region[span - gradient] = _region(np.int32(gradient), *thresholds)
 
@@ -215,7 +215,7 @@ def _decoded(stream, end, pixels, bits, T1, T2, T3, reset):
     state = np.zeros((_CONTEXTS + 2, 4), np.int32)
     state[:, 0], state[:, 2] = A0, 1
     contexts = state.reshape(-1)
-    orders, corrections = np.full(2 * _CONTEXTS, k0, np.int8), np.zeros(2 * _CONTEXTS, np.int16)
+    orders, corrections = np.full(2 * _CONTEXTS, k0, np.int64), np.zeros(2 * _CONTEXTS, np.int64)
     middle = _u64(_CONTEXTS)
 
     nothing = np.zeros(columns, np.uint16)
@@ -231,16 +231,16 @@ def _decoded(stream, end, pixels, bits, T1, T2, T3, reset):
         x = _u64(0)
         while x < width:
             Rb = np.int64(above[x])
-            context = aboves[x] + np.int64(region[_u64(Ra + (span - Rc))])
+            context = aboves[x] + region[_u64(Ra + (span - Rc))]
             if context != 0:
-                sign = context >> 63
-                signed, of = _u64(context) + middle, _u64(((context ^ sign) - sign) << 2)
-                Px = max(min(Ra + Rb - Rc, max(Ra, Rb)), min(Ra, Rb)) + np.int64(corrections[signed])
-                if Px & ~largest:
-                    Px = ends[_u64(Px) >> _u64(63)]
-                k = np.int64(orders[signed])
                 word = _ahead(stream, at)
                 zeros = _leading_zeros(word)
+                sign = context >> 63
+                signed, of = _u64(context) + middle, _u64(((context ^ sign) - sign) << 2)
+                Px = max(min(Ra + Rb - Rc, max(Ra, Rb)), min(Ra, Rb)) + corrections[signed]
+                if Px & ~largest:
+                    Px = ends[_u64(Px) >> _u64(63)]
+                k = orders[signed]
                 if zeros < short:  # stop bit and remainder, with the prefix in the place of the stop bit
                     mapped = np.int64(word >> _u64(63 - zeros - k)) + ((zeros - 1) << k)
                     at += _u64(zeros + 1 + k)
@@ -261,7 +261,7 @@ def _decoded(stream, end, pixels, bits, T1, T2, T3, reset):
                     A, B, N = A >> 1, B >> 1, N >> 1
                 N += 1
                 if _u64(B + N - 1) >= _u64(N):  # B is not within (-N, 0]
-                    C = (np.int64(corrections[signed]) ^ sign) - sign
+                    C = (corrections[signed] ^ sign) - sign
                     if B > 0:
                         B, C = min(B - N, 0), min(C + 1, _MAX_C)
                     else:
