@@ -21,7 +21,7 @@ from pipeline.decode.greyscale import GreyScale, grey_scale
 from pipeline.decode.stored import FilmError, Source, Stored, read_source
 
 __all__ = ["DECODER_VERSION", "Decoded", "FilmError", "decode_film", "difference_hash", "read_film"]
-DECODER_VERSION = "4"
+DECODER_VERSION = "5"
 THUMBNAIL_PX = 32
 _SAMPLE_STRIDE = 4
 # Letters that can be read on the stored film can be found on one so many times as long.

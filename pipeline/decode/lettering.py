@@ -1,12 +1,12 @@
 """Lines of letters on a film, by their shapes: small strokes that stand out, of one height, side by side.
 
-What the letters say and whether they may stay belongs to `wording.py`. Found are horizontal lines, light on dark or dark on light, of at
-least five glyphs: fewer cannot name a patient, and side markers have one or two.
+What the letters say and whether they may stay belongs to `wording.py`. Found are horizontal and upright lines, light on dark or dark on
+light, of at least five glyphs: fewer cannot name a patient, and side markers have one or two.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -34,17 +34,21 @@ _BESIDE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of letters: pixels `left` to `right` and `top` to `bottom`, ends not included; `is_dark` on light ground."""
+    """A line of letters: pixels `left` to `right` and `top` to `bottom`, ends not included; `is_dark` on light ground.
+
+    An upright line is one of the film's transpose: what is called its left is at the top of the film.
+    """
 
     left: int
     top: int
     right: int
     bottom: int
     is_dark: bool
+    is_upright: bool = False
 
 
 def find_lines(film: Film) -> list[Line]:
-    """Lines of letters on a film of shape (height, width), from left to right."""
+    """Lines of letters on a film of shape (height, width), from left to right, the upright ones last."""
     longest = max(film.shape)
     if min(film.shape) < _HEIGHT_PX[0]:
         return []
@@ -56,9 +60,20 @@ def find_lines(film: Film) -> list[Line]:
         scale = min(side / longest, 1.0)
         small = cv2.resize(film, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else film
         for is_dark in (False, True):
-            for n_glyphs, box in _rows(_glyphs(np.asarray(255 - small if is_dark else small, np.uint8))):
-                (lines if n_glyphs >= LEAST_GLYPHS else pieces).append(_line(box, scale, film, is_dark))
-    return _merged([_continued(line, pieces) for line in _merged(lines)])
+            strokes = _strokes(np.asarray(255 - small if is_dark else small, np.uint8))
+            for is_upright in (False, True):
+                chains, strokes = _chains(strokes)
+                for n_glyphs, box in chains:
+                    line = _line(box, scale, film.T if is_upright else film, is_dark, is_upright)
+                    (lines if n_glyphs >= LEAST_GLYPHS else pieces).append(line)
+                strokes = strokes[:, [1, 0, 3, 2, 4]]
+    return [line for is_upright in (False, True) for line in _whole(lines, pieces, is_upright)]
+
+
+def _whole(lines: list[Line], pieces: list[Line], is_upright: bool) -> list[Line]:
+    """Lines of one direction, put together."""
+    here, beside = ([one for one in found if one.is_upright == is_upright] for found in (lines, pieces))
+    return _merged([_continued(line, beside) for line in _merged(here)])
 
 
 def _continued(line: Line, pieces: list[Line]) -> Line:
@@ -66,7 +81,7 @@ def _continued(line: Line, pieces: list[Line]) -> Line:
     beside = [piece for piece in pieces if _is_beside(line, piece)]
     if not beside:
         return line
-    longer = _around([line, *beside], line.is_dark)
+    longer = _around([line, *beside], line)
     return longer if longer == line else _continued(longer, pieces)
 
 
@@ -84,13 +99,13 @@ def _merged(lines: list[Line]) -> list[Line]:
         joined = [one for one in done if _is_one(one, line)]
         done = [one for one in done if one not in joined]
         largest = max([*joined, line], key=lambda part: (part.right - part.left) * (part.bottom - part.top))
-        done.append(_around([*joined, line], largest.is_dark))
+        done.append(_around([*joined, line], largest))
     return done
 
 
-def _around(parts: list[Line], is_dark: bool) -> Line:
+def _around(parts: list[Line], like: Line) -> Line:
     left, top = min(part.left for part in parts), min(part.top for part in parts)
-    return Line(left, top, max(part.right for part in parts), max(part.bottom for part in parts), is_dark)
+    return replace(like, left=left, top=top, right=max(part.right for part in parts), bottom=max(part.bottom for part in parts))
 
 
 def _is_one(one: Line, other: Line) -> bool:
@@ -100,30 +115,40 @@ def _is_one(one: Line, other: Line) -> bool:
     return wide > 0 and high > _OVERLAP * min(one.bottom - one.top, other.bottom - other.top)
 
 
-def _line(box: Ints, scale: float, film: Film, is_dark: bool) -> Line:
+def _line(box: Ints, scale: float, page: Film, is_dark: bool, is_upright: bool) -> Line:
     left, top, right, bottom = (round(float(edge) / scale) for edge in box)
-    return Line(left, top, min(right, film.shape[1]), min(bottom, film.shape[0]), is_dark)
+    return Line(left, top, min(right, page.shape[1]), min(bottom, page.shape[0]), is_dark, is_upright)
 
 
-def _glyphs(film: Film) -> Ints:
-    """Light strokes of the size of letters: left, top, width, height, shape (n, 4), from left to right."""
-    strokes = cv2.morphologyEx(film, cv2.MORPH_TOPHAT, np.ones((_STROKE_PX, _STROKE_PX), np.uint8))
-    _, mask = cv2.threshold(strokes, _STANDS_OUT, 1, cv2.THRESH_BINARY)
+def _strokes(film: Film) -> Ints:
+    """Light strokes: left, top, width, height, area, shape (n, 5)."""
+    shown = cv2.morphologyEx(film, cv2.MORPH_TOPHAT, np.ones((_STROKE_PX, _STROKE_PX), np.uint8))
+    _, mask = cv2.threshold(shown, _STANDS_OUT, 1, cv2.THRESH_BINARY)
     n_pixels = cv2.countNonZero(mask)
     if n_pixels < LEAST_GLYPHS * _LEAST_AREA_PX:
-        return np.zeros((0, 4), np.int64)
+        return np.zeros((0, 5), np.int64)
     # Small labels are three times as fast, and enough for as many components as pixels.
     labels = cv2.CV_16U if n_pixels < 2**16 else cv2.CV_32S
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=labels)
-    left, _, width, height, area = stats[1:].T
+    return np.asarray(stats[1:], np.int64)
+
+
+def _chains(strokes: Ints) -> tuple[list[tuple[int, Ints]], Ints]:
+    """How many glyphs each chain of neighbours has, and its left, top, right, bottom; and the strokes that are in no line."""
+    left, _, width, height, area = strokes.T
     is_glyph = (height >= _HEIGHT_PX[0]) & (height <= _HEIGHT_PX[1]) & (width <= _WIDTH_PX)
     is_glyph &= (area >= _LEAST_AREA_PX) & (area <= _FULL * width * height + _HEIGHT_PX[0])
-    order = np.argsort(left[is_glyph], kind="stable")
-    return np.asarray(stats[1:][is_glyph][order, :4], np.int64)
+    places = np.flatnonzero(is_glyph)[np.argsort(left[is_glyph], kind="stable")]
+    is_free, found = np.ones(len(strokes), bool), []
+    for chain in _rows(strokes[places, :4]):
+        box = strokes[places[chain], :4]
+        found.append((len(chain), np.concatenate([box[:, :2].min(axis=0), (box[:, :2] + box[:, 2:]).max(axis=0)])))
+        is_free[places[chain]] = len(chain) < LEAST_GLYPHS
+    return found, strokes[is_free]
 
 
-def _rows(glyphs: Ints) -> list[tuple[int, Ints]]:
-    """How many glyphs each chain of neighbours has, and its left, top, right, bottom."""
+def _rows(glyphs: Ints) -> list[list[int]]:
+    """Places of the glyphs of each chain of neighbours."""
     following = _following(glyphs)
     is_used = np.zeros(len(glyphs), bool)
     found = []
@@ -135,8 +160,7 @@ def _rows(glyphs: Ints) -> list[tuple[int, Ints]]:
             chain.append(at)
             at = int(following[at])
         if chain:
-            box = glyphs[chain]
-            found.append((len(chain), np.concatenate([box[:, :2].min(axis=0), (box[:, :2] + box[:, 2:]).max(axis=0)])))
+            found.append(chain)
     return found
 
 

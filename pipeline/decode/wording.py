@@ -29,14 +29,14 @@ _READ_HEIGHT_PX = 48  # capital letters of 30 to 40 px are read best
 # Around a line, above and beside, in heights of it: a first or last letter may have been missed.
 _ABOVE, _BESIDE = 0.4, 1.0
 _TIMEOUT_S = 20
-_WORD = re.compile(r"[A-Z]+|\d+")
-_INITIALS = 3
-_DIGITS = 2
+_WORD = re.compile(r"\w+")
+# What a line may have beside a marker: a technologist's initials, and two numbers of two digits.
+_INITIALS, _DIGITS, _NUMBERS = 3, 2, 2
 
 
 def unwanted_lines(film: Film) -> list[Line]:
     """Lines of letters that are no markers."""
-    return [line for line in find_lines(film) if not is_marker(_read(film, line))]
+    return [line for line in find_lines(film) if not _is_harmless(film, line)]
 
 
 def cover(film: Grey, lines: Sequence[Line], scale: float) -> Grey:
@@ -52,24 +52,42 @@ def cover(film: Grey, lines: Sequence[Line], scale: float) -> Grey:
     """
     covered = film.copy()
     for line in lines:
-        covered[_around(film, line, scale, _ABOVE)] = np.median(film[_around(film, line, scale, 1.0)])
+        page, painted = _page(film, line), _page(covered, line)
+        painted[_around(page, line, scale, _ABOVE)] = np.median(page[_around(page, line, scale, 1.0)])
     return covered
 
 
 def is_marker(text: str) -> bool:
-    """Whether every word of a line is a marker; a line that nobody could read is none."""
+    """Whether a line has a marker and beside it no more than initials and two short numbers."""
     words = _WORD.findall(text.upper())
-    return bool(words) and all(_is_harmless(word) for word in words)
+    others = [word for word in words if word not in _markers()]
+    numbers = [word for word in others if word.isdigit()]
+    initials = [word for word in others if word not in numbers]
+    return (
+        len(others) < len(words)
+        and len(numbers) <= _NUMBERS
+        and all(len(word) <= _DIGITS for word in numbers)
+        and len(initials) <= 1
+        and all(len(word) <= _INITIALS and word.isascii() and word.isalpha() for word in initials)
+    )
 
 
-def _is_harmless(word: str) -> bool:
-    return len(word) <= (_DIGITS if word.isdigit() else _INITIALS) or word in _markers()
+def _is_harmless(film: Film, line: Line) -> bool:
+    """Whether a line is a marker, read from either side, or no writing at all: strokes that read as a few letters from both."""
+    read = [_read(film, line, is_turned) for is_turned in (False, True)]
+    letters = [sum(map(len, _WORD.findall(text))) for text in read]
+    return any(map(is_marker, read)) or 0 < max(letters) <= _INITIALS
 
 
 @cache
 def _markers() -> frozenset[str]:
     lines = MARKERS.read_text(encoding="utf-8").splitlines()
     return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+def _page(film: Grey, line: Line) -> Grey:
+    """A view of the film on which the line is horizontal."""
+    return film.T if line.is_upright else film
 
 
 def _around(film: npt.NDArray[Any], line: Line, scale: float, above: float) -> tuple[slice, slice]:
@@ -80,12 +98,15 @@ def _around(film: npt.NDArray[Any], line: Line, scale: float, above: float) -> t
     return slice(top, min(bottom, film.shape[0])), slice(left, min(right, film.shape[1]))
 
 
-def _read(film: Film, line: Line) -> str:
-    """What stands there; empty without tesseract, and where it finds nothing or takes too long."""
+def _read(film: Film, line: Line, is_turned: bool) -> str:
+    """What stands there, or does when the film is turned round; empty without tesseract, and where it finds nothing or takes too long."""
     program = tesseract()
     if program is None:
         return ""
-    crop = film[_around(film, line, 1.0, _ABOVE)]
+    page = _page(film, line)
+    crop = page[_around(page, line, 1.0, _ABOVE)]
+    crop = np.flip(crop, 0) if line.is_upright else crop  # a transpose is a mirror
+    crop = np.rot90(crop, 2) if is_turned else crop
     grow = _READ_HEIGHT_PX / (line.bottom - line.top)
     dark_on_light = crop if line.is_dark else np.asarray(255 - crop, np.uint8)
     large = cv2.resize(dark_on_light, None, fx=grow, fy=grow, interpolation=cv2.INTER_CUBIC)

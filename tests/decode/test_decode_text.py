@@ -37,12 +37,16 @@ def lettered(
     return np.asarray(picture, np.uint8)
 
 
+def turned(film: Film, quarters: int) -> Film:
+    return np.ascontiguousarray(np.rot90(film, quarters))
+
+
 def covers(lines: list[lettering.Line], text: Film, plain: Film) -> float:
     """Share of the drawn pixels inside the lines."""
     drawn = text != plain
     inside = np.zeros(text.shape, bool)
     for line in lines:
-        inside[line.top : line.bottom, line.left : line.right] = True
+        (inside.T if line.is_upright else inside)[line.top : line.bottom, line.left : line.right] = True
     return float((drawn & inside).sum() / drawn.sum())
 
 
@@ -58,6 +62,22 @@ def test_names_are_found_in_any_type_and_size(font: str, height_px: int) -> None
     assert covers(lettering.find_lines(text), text, film()) > 0.9
 
 
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+@pytest.mark.parametrize("height_px", [14, 24, 40])
+def test_names_are_found_however_the_film_was_turned(height_px: int, quarters: int) -> None:
+    text = lettered("ADEYEMI, FLORENCE", height_px)
+    lines = lettering.find_lines(turned(text, quarters))
+    assert covers(lines, turned(text, quarters), turned(film(), quarters)) > 0.9
+    assert {line.is_upright for line in lines} == {quarters != 2}
+
+
+def test_letters_below_one_another_are_no_upright_line() -> None:
+    text = film()
+    for row in range(8):
+        text = np.maximum(text, lettered("PORTABLE", 24, (0.04, 0.05 + 0.03 * row)))
+    assert {line.is_upright for line in lettering.find_lines(text)} == {False}
+
+
 def test_dark_letters_on_light_ground_are_found() -> None:
     text = lettered("MRN 20481937", 24, (0.4, 0.5), ink=0)
     lines = lettering.find_lines(np.maximum(text, 0))
@@ -68,12 +88,18 @@ def test_dark_letters_on_light_ground_are_found() -> None:
     assert covers(lines, text, film()) > 0.9
 
 
-@pytest.mark.parametrize("text", ["PORTABLE", "AP SUPINE 40 in".upper(), "L", "R", "PA CHEST", "ERECT JK 12", "Lateral"])
+@pytest.mark.parametrize("text", ["PORTABLE", "AP SUPINE 40 in".upper(), "L", "R", "PA CHEST", "ERECT JK 12", "Lateral", "R 08:14"])
 def test_markers_are_harmless(text: str) -> None:
     assert wording.is_marker(text)
 
 
-@pytest.mark.parametrize("text", ["", "ADEYEMI", "20481937", "DOB 03/02/1950", "PORTABLE ADEYEMI", "12 MARCH", "ST MARY HOSPITAL", "?!"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "ADEYEMI", "20481937", "DOB 03/02/1950", "PORTABLE ADEYEMI", "12 MARCH", "ST MARY HOSPITAL", "?!"),
+        *("WU, ZOE", "LI", "R 03/02/50", "PORTABLE LI WU", "L 6S6T", "AP Zoë"),
+    ],
+)
 def test_anything_else_is_not(text: str) -> None:
     assert not wording.is_marker(text)
 
@@ -84,13 +110,26 @@ def test_no_word_of_four_letters_or_number_of_three_digits_passes_unknown(text: 
     if wording.is_marker(text):
         words = wording._WORD.findall(text.upper())
         assert all(word in wording._markers() or len(word) < (3 if word.isdigit() else 4) for word in words)
+        assert any(word in wording._markers() for word in words)
 
 
 @needs_tesseract
+@pytest.mark.parametrize("quarters", range(4))
 @pytest.mark.parametrize("text", ["PORTABLE", "AP UPRIGHT", "SUPINE"])
-def test_markers_stay_on_the_film(text: str) -> None:
-    assert lettering.find_lines(lettered(text, 30))
-    assert wording.unwanted_lines(lettered(text, 30)) == []
+def test_markers_stay_on_the_film(text: str, quarters: int) -> None:
+    marked = turned(lettered(text, 30), quarters)
+    assert lettering.find_lines(marked)
+    assert wording.unwanted_lines(marked) == []
+
+
+@needs_tesseract
+@pytest.mark.parametrize("quarters", range(4))
+@pytest.mark.parametrize("text", ["WU, ZOE", "HILL 04/08/1932", "Berg Ada", "MRN 67237793"])
+def test_what_names_somebody_goes_however_the_film_was_turned(text: str, quarters: int) -> None:
+    named = turned(lettered(text, 30), quarters)
+    lines = wording.unwanted_lines(named)
+    assert covers(lines, named, turned(film(), quarters)) > 0.9
+    assert lettering.find_lines(wording.cover(named, lines, 1.0)) == []
 
 
 def test_without_tesseract_every_line_goes(monkeypatch: pytest.MonkeyPatch) -> None:
