@@ -74,9 +74,11 @@ def is_marker(text: str) -> bool:
 
 def _is_harmless(film: Film, line: Line) -> bool:
     """Whether a line is a marker, read from either side, or no writing at all: strokes that read as a few letters from both."""
-    read = [_read(film, line, is_turned) for is_turned in (False, True)]
-    letters = [sum(map(len, _WORD.findall(text))) for text in read]
-    return any(map(is_marker, read)) or 0 < max(letters) <= _INITIALS
+    as_is = _read(film, line, is_turned=False)
+    if is_marker(as_is):
+        return True
+    turned = _read(film, line, is_turned=True)
+    return is_marker(turned) or 0 < max(sum(map(len, _WORD.findall(text))) for text in (as_is, turned)) <= _INITIALS
 
 
 @cache
