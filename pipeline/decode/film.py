@@ -184,10 +184,10 @@ def _shrink(shown: Shown, target: tuple[int, int]) -> Shown:
 
 
 def _spacing(header: Dataset, shrink: float) -> float | None:
-    """Row spacing (PS3.3 10.7.1.3), following the resize."""
-    value: Any = header.get("PixelSpacing") or header.get("ImagerPixelSpacing")
+    """Row spacing (PS3.3 10.7.1.3), following the resize; None where the header has none that makes sense."""
     try:
+        value: Any = header.get("PixelSpacing") or header.get("ImagerPixelSpacing")
         spacing = float(value[0]) * shrink if value else None
-    except (TypeError, ValueError, IndexError):
+    except Exception:  # pydicom reads a value when it is asked for, and fails in many ways on a wrong one
         return None
     return spacing if spacing and np.isfinite(spacing) and spacing > 0 else None

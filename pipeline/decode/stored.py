@@ -2,7 +2,7 @@
 
 The pixel element is read here and not by pydicom, which copies it twice, searches it for delimiters and inflates whatever it is given.
 Compressed frames are decoded by the fastest permissive library for their syntax: libjpeg-turbo (through imagecodecs), OpenJPEG (through
-Pillow, which alone can stop at a lower resolution). Lossless JPEG-LS is decoded here (`jpegls`), its rare kinds by CharLS.
+Pillow, which alone can stop at a lower resolution), pylibjpeg-rle. Lossless JPEG-LS is decoded here (`jpegls`), its rare kinds by CharLS.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset, read_preamble
 from pydicom.tag import BaseTag
+from rle.utils import decode_pixel_data
 
 from pipeline.decode.codestream import Shape, StreamError, jpeg2000_shape, jpeg2000_start, jpeg_shape, lossless_scan
 
@@ -284,11 +285,18 @@ def _uncoded(frame: bytes, form: _Form, _least_px: int | None) -> tuple[Stored, 
 
 
 def _rle(frame: bytes, form: _Form, _least_px: int | None) -> tuple[Stored, int]:
-    """PS3.5 annex G."""
-    raw = np.frombuffer(imagecodecs.dicomrle_decode(frame, np.dtype(f"<u{form.allocated // 8}")), f"<u{form.allocated // 8}")
-    if raw.size != form.rows * form.columns:
-        raise FilmError("truncated_pixels")
-    return _placed(raw.reshape(form.rows, form.columns), form), 0
+    """PS3.5 annex G; the decoder is in Rust, which does not read beyond a segment whose offset lies."""
+    try:
+        pixels = decode_pixel_data(frame, version=2, rows=form.rows, columns=form.columns, bits_allocated=form.allocated)
+    except ValueError as error:  # segments end before the picture does, or begin beyond them
+        raise FilmError("truncated_pixels") from error
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":  # of Rust, which is no Exception and cannot leave a worker
+            raise FilmError("undecodable_pixels") from None
+        raise
+    if form.allocated == 1:
+        return np.frombuffer(pixels, np.uint8).reshape(form.rows, form.columns), 0
+    return _uncompressed(bytes(pixels), form), 0
 
 
 def _jpeg(frame: bytes, form: _Form, _least_px: int | None) -> tuple[Stored, int]:

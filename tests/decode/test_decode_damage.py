@@ -53,6 +53,23 @@ def test_a_file_cut_anywhere_in_its_pixels_is_truncated(tmp_path: Path, name: st
         assert reason(cut) == "truncated_pixels", share
 
 
+@pytest.mark.parametrize("offset", [10, 2**20, 2**32 - 16])
+def test_an_rle_segment_that_is_said_to_lie_elsewhere_reads_no_other_memory(tmp_path: Path, offset: int) -> None:
+    whole = sound(tmp_path / "a.dcm", "RLE").read_bytes()
+    start = whole.rindex(b"\x02\x00\x00\x00\x40\x00\x00\x00") + 8  # the second of two segments
+    (tmp_path / "a.dcm").write_bytes(whole[:start] + offset.to_bytes(4, "little") + whole[start + 4 :])
+    assert reason(tmp_path / "a.dcm") == "truncated_pixels"
+
+
+@pytest.mark.parametrize("vr", [b"DX", b"FD"])
+def test_a_spacing_in_no_form_costs_the_spacing_and_not_the_film(tmp_path: Path, vr: bytes) -> None:
+    path = make_dicom(tmp_path / "a.dcm", textured(64, 64), PixelSpacing=[0.139, 0.139])
+    whole = path.read_bytes()
+    assert whole.count(b"\x28\0\x30\0DS") == 1
+    path.write_bytes(whole.replace(b"\x28\0\x30\0DS", b"\x28\0\x30\0" + vr))
+    assert decode_film(path, DEFAULTS).pixel_spacing_mm is None
+
+
 @pytest.mark.parametrize("name", [*LOSSLESS, *LOSSY])
 def test_a_stream_cut_inside_of_a_whole_fragment_is_no_film(tmp_path: Path, name: str) -> None:
     """libjpeg would fill the missing part with grey."""
