@@ -9,10 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import date, timedelta
-from functools import cache
-from importlib import resources
 
-MARK = "___"
+from pipeline.collect.known import MARK, remove_houses, remove_identifiers
 
 # Parts of names. A name starts with a capital, so that the words after "Dr. Smith" stay.
 _CAPITAL = r"[^\W\d_a-zß-ÿ]"
@@ -32,18 +30,38 @@ _MONTH = (
 _DAY = r"(?:[0-2]?\d|3[01])(?:st|nd|rd|th|ST|ND|RD|TH)?"
 
 _LABEL = re.compile(
-    r"(?i)\b(?:patient|name|mrn|medical record|dob|d\.o\.b|date of birth|birth ?date|accession|exam date|date of (?:exam|service|study)|"
-    r"patient id|ssn|account|address|phone|fax|physician|ordering|attending|referring|radiologist|technologist|resident|facility|"
-    r"report date|e-?mail)\s*(?:name|number|no\.?|#|id|md|physician)?\s*:"
+    r"(?i)\b(?:patient|name|mrn|mr#|mr #|medical record|dob|d\.o\.b\.?|date of birth|birth ?date|born|accessions?|exam date|"
+    r"date of (?:exam|service|study)|patient id|pid|ssn|nhs|chi|hospital|unit|account|address|phone|fax|physician|ordering|attending|"
+    r"referring|referrer|radiologist|technologist|radiographer|resident|facility|orc|obr|gp|copy to|copies to|report date|e-?mail|"
+    r"(?:requested|referred|ordered|reported|typed|transcribed|dictated|read|reviewed|verified|approved|authori[sz]ed|checked|signed|"
+    r"electronically signed|signed electronically|digitally signed|addended)(?: electronically)?(?: by)?)"
+    r"\s*(?:name|number|no\.?|#|id|md|physician)?\s*:"
 )
 _INSTITUTION_LINE = re.compile(
     r"(?i)\b(?:hospital|infirmary|clinic|medical cent(?:er|re)|department of|health system|radiology (?:dept|associates))\b"
 )
 _SIGNATURE = re.compile(
-    r"(?im)^[ \t]*(?:dictated|transcribed|signed|electronically signed|read|reported|interpreted|approved|verified|finali[sz]ed)"
-    r"(?:[ \t]+and[ \t]+\w+)?[ \t]+(?:by|on)\b.*$"
+    r"(?im)^[ \t]*(?:(?:(?:electronically|digitally)[ \t]+)?"
+    r"(?:dictated|transcribed|typed|signed|read|reported|interpreted|approved|verified|finali[sz]ed|authori[sz]ed|addended|countersigned)"
+    r"(?:[ \t]+electronically)?(?:[ \t]+and[ \t]+\w+)?[ \t]+(?:by|on)\b|(?:signed electronically|electronically signed)\b).*$"
 )
 _INLINE_HEADING = re.compile(r"(?i)\b(?:findings?|impressions?|indications?|technique|comparison|conclusions?|history)\s*:")
+
+# A name on a line of its own above the trade of whoever signs, below a greeting, and of who gets a copy; "CC: cough" is a complaint.
+_TRADE = r"(?i:\b(?:radiolog(?:ist|y)|registrar|consultant|physician|resident|attending|fellow|sonographer|radiographer)\b)"
+_GREETING = r"(?i:yours (?:sincerely|faithfully)|(?:kind|best|with kind) regards|sincerely)"
+_SIGNED = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"(?m)^[ \t]*(?:(?:Dr|DR|Prof)\.?[ \t]+)?{_NAMES}[ \t]*(?=\n[^\n.:]*{_TRADE}[^\n.:]{{0,40}}$)",
+        rf"(?m)^[ \t]*{_GREETING},?[ \t]*\n\s*{_NAMES}[ \t]*$",
+        rf"(?m)^[ \t]*[Cc][Cc]:[ \t]*(?:Dr\.?[ \t]|{_NAMES},[ \t]*\d).*$",
+    )
+)
+_DONE_BY = re.compile(
+    r"(?i:\b(?:seen|examined|referred|requested|admitted|typed|performed|prepared|checked|authori[sz]ed|countersigned|addended|discussion)\b)"
+    rf"(?i:[^.\n]{{0,40}}?\b(?:by|with)\b:?[ \t]+(?:the[ \t]+)?)(?P<who>{_NAMES})"
+)
 
 # Somebody was told: what follows "with" or "to" is a person, unless it is a ward or a team.
 _TOLD = re.compile(
@@ -53,7 +71,8 @@ _TOLD = re.compile(
 _TOLD_DIRECTLY = re.compile(rf"(?i:\b(?:paged|notified|informed|telephoned)[ \t]+)(?P<who>{_NAMES})")
 _NO_PERSON = re.compile(
     r"(?:(?i:drs?|doctor|prof|mrs?|ms|miss|nurse|emergency|clinical|ordering|referring|primary|intensive|nursing|surgical|medical|trauma|"
-    r"the|house|team|department)|[A-Z]{2,5})(?!\w)"
+    r"the|house|team|department|lateral|frontal|prior|previous|comparison|old|older|portable|chest|left|right|inspiration|expiration)|"
+    r"[A-Z]{2,5})(?!\w)"
 )
 
 # A sentence that says nothing but who was told, how and when, once the names are out of it. One that names a finding stays.
@@ -70,12 +89,16 @@ _PATTERNS = tuple(
     for pattern in (
         rf"\b(?:[Dd]rs?|DRS?(?=\.)|[Dd]octor|[Pp]rof(?:essor)?|[Mm]rs?|M(?:RS|R)(?=\.)|[Mm]s|[Mm]iss|[Nn]urse)\b\.?{_GAP}{_NAMES}",
         r"\bdrs?\.[ \t]+[a-z][\w'’-]+",
+        rf"(?:(?<=\bWITH )|(?<=\bBY )|(?<=\bTO )|(?<=\bFROM )|(?<=\bPER ))DRS?\.?[ \t]+{_WORD}",
+        rf"(?:\bMRS|\bMISS|\bSIG\.|\bHERR|\bFRAU)[ \t]+{_WORD}",
         rf"{_NAME}(?:[ \t]+{_NAME}){{0,2}}(?:,[ \t]*(?:D\.?O\.?|R\.?N\.?|N\.?P\.?|PA-C|Ph\.?D\.?|MBBS|FRCR|FACR)|,?[ \t]+M\.?D\.?)(?!\w)",
         r"\bhttps?://\S+|\bwww\.\S+",
         r"[\w.+-]+@[\w-]+\.[\w.]*\w",
         # Streets, towns, boxes.
         rf"\b\d{{1,5}}[ \t]+(?:[NSEW]\.?[ \t]+)?(?:{_WORD}[ \t]+){{1,3}}(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|"
-        r"Dr|Way|Court|Ct|Place|Pl|Highway|Hwy|Parkway|Pkwy|Square|Terrace)\b\.?",
+        r"Dr|Way|Court|Ct|Place|Pl|Highway|Hwy|Parkway|Pkwy|Square|Terrace|Close|Crescent|Gardens|Grove|Mews)\b\.?",
+        rf"\b{_CAPITAL}\w+(?:straße|strasse|str\.|weg|platz|allee|gasse)[ \t]+\d{{1,4}}[a-z]?\b",
+        rf"(?:\b{_WORD},?[ \t]+)?\b[A-Z]{{1,2}}\d[A-Z\d]?[ \t]\d(?!CM|MM|ML|CC|MG|KG|FR)[A-Z]{{2}}\b",
         rf"(?:{_WORD}[ \t]+){{0,2}}{_WORD},[ \t]*[A-Z]{{2}}[ \t]+\d{{5}}(?:-\d{{4}})?\b",
         r"\bP\.?[ ]?O\.?[ ]Box[ \t]+\d+",
         rf"(?:(?!(?:Outside|The|This|Our|An?|Another|Referring|Emergency)\b){_WORD}[ \t]+(?:of[ \t]+)?){{1,4}}"
@@ -84,10 +107,14 @@ _PATTERNS = tuple(
         # Telephones: North American, international, and what a telephone word announces.
         r"(?:\+?\d{1,2}[ .-])?\(?\b\d{3}\)?[ .-]?\d{3}[ .-]\d{4}\b(?:[ \t]*(?:x|ext\.?)[ \t]*\d{1,6})?",
         r"\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}\b",
-        r"(?i)\b(?:phone|tel(?:ephone)?|pager|beeper|ext(?:ension)?|fax|cell)\b[.:# \t]*(?:number[ \t]*)?\d{3,5}(?:-\d{4})?\b",
+        r"\(?\b0\d{2,4}\)?[ \t.-]\d{3,4}[ \t.-]?\d{3,4}\b",
+        r"(?i)\b(?:phone|tel(?:ephone)?|pager|beeper|bleep|dect|mobile|ext(?:ension)?|fax|cell)\b[.:# \t]*(?:number[ \t]*)?"
+        r"\d{3,6}(?:-\d{4})?\b",
+        r"\b\d{3}[ \t]\d{3}[ \t]\d{4}\b",
         r"\b\d{3}-\d{2}-\d{4}\b",
         # Dates, whole and in part.
-        r"\b\d{1,4}([/.-])\d{1,2}\1\d{2,4}\b",
+        r"\b\d{1,4}([/.-])\d{1,2}\1\d{2,4}(?!\d)(?:[Tt]\d{2}[\d:.]*[Zz]?)?(?!\w)",
+        rf"(?i)\b{_DAY}[ \t./-]?{_MONTH}[ \t./-]?(?:(?:19|20)\d{{2}}|\d{{2}})(?!\w)",
         r"\b(?:0?[1-9]|1[0-2])/(?:19|20)\d{2}\b",
         r"(?i)\b(?<=on )(?:0?[1-9]|1[0-2])[/-](?:[0-2]?\d|3[01])\b(?![/.-]?\d|[ \t]*[cm]m)",
         r"(?i)(?<=\bdated )(?:0?[1-9]|1[0-2])[/-](?:[0-2]?\d|3[01])\b(?![/.-]?\d|[ \t]*[cm]m)",
@@ -102,9 +129,10 @@ _PATTERNS = tuple(
         r"\b[A-Z]{0,4}-?\d{6,}\b",
     )
 )
-_SHORTEST_NAME = 3
-_PARTS = re.compile(r"[^\W_]+")
-_SENTENCE_END = ".!?:;\n"
+
+
+# A first name that was left before a name.
+_FIRST_NAME = re.compile(rf"(?<=[a-z,] ){_CAPITAL}[a-zß-ÿ'’-]{{2,}}(?:[ \t]+{_CAPITAL}\.)?[ \t]+{MARK}")
 
 
 def scrub(text: str, identifiers: Iterable[str], institutions: Iterable[str] = ()) -> tuple[str, int]:
@@ -119,17 +147,19 @@ def scrub(text: str, identifiers: Iterable[str], institutions: Iterable[str] = (
         The text that may be published, and how many pieces were removed.
     """
     text, removed = _drop_letterhead(text.replace("\r\n", "\n").replace("\ufeff", ""))
-    text, count = _SIGNATURE.subn("", text)
-    removed += count
-    for remove, known in ((_houses, institutions), (_known, identifiers)):
+    for signature in (_SIGNATURE, *_SIGNED):
+        text, count = signature.subn("", text)
+        removed += count
+    for remove, known in ((remove_houses, institutions), (remove_identifiers, identifiers)):
         text, count = remove(text, known)
         removed += count
-    for told in (_TOLD, _TOLD_DIRECTLY):
+    for told in (_TOLD, _TOLD_DIRECTLY, _DONE_BY):
         text, count = _without_listeners(text, told)
         removed += count
     for pattern in _PATTERNS:
         text, count = pattern.subn(MARK, text)
         removed += count
+    text = _FIRST_NAME.sub(MARK, text)
     text = _TELLING.sub("", re.sub(rf"{MARK}(?:[ \t,.]{{1,2}}{MARK})+", MARK, text))
     return re.sub(r"\n{3,}", "\n\n", text).strip(), removed
 
@@ -167,56 +197,6 @@ def _without_listeners(text: str, told: re.Pattern[str]) -> tuple[str, int]:
         return found[0][: found.start("who") - found.start()] + MARK
 
     return told.sub(mark, text), removed
-
-
-def _known(text: str, identifiers: Iterable[str]) -> tuple[str, int]:
-    """Identifiers of this patient, whole and in parts.
-
-    A part that is an everyday word ("Small", "Young") is a name where it is written as one.
-    """
-    words: set[str] = set()
-    for identifier in identifiers:
-        parts = [part for part in re.split(r"[\^=,\s]+", identifier) if len(part) >= _SHORTEST_NAME]
-        words.update(parts, [identifier.strip()] if len(identifier.strip()) >= _SHORTEST_NAME else [])
-    ordinary = {word for word in words if word.lower() in _ordinary_words()}
-    removed = 0
-    for pattern, is_ordinary in ((_any_of(words - ordinary), False), (_any_of(ordinary), True)):
-        if pattern:
-            hits = [found for found in pattern.finditer(text) if not is_ordinary or _written_as_name(text, found)]
-            removed += len(hits)
-            for found in reversed(hits):
-                text = text[: found.start()] + MARK + text[found.end() :]
-    return text, removed
-
-
-def _houses(text: str, names: Iterable[str]) -> tuple[str, int]:
-    """Names of institutions, whatever stands between their words; one that is a single word where it is written as a name ("RADIOLOGY")."""
-    removed = 0
-    for words in sorted({tuple(_PARTS.findall(name)) for name in names} - {()}, key=lambda words: (-len(words), words)):
-        spelt = r"[\W_]+".join(map(re.escape, words))
-        for found in reversed(list(re.finditer(rf"(?<!\w){spelt}(?!\w)", text, re.IGNORECASE))):
-            if len(words) > 1 or _written_as_name(text, found):
-                text, removed = text[: found.start()] + MARK + text[found.end() :], removed + 1
-    return text, removed
-
-
-def _any_of(words: set[str]) -> re.Pattern[str] | None:
-    longest_first = sorted(words, key=lambda word: (-len(word), word))
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE) if words else None
-
-
-def _written_as_name(text: str, found: re.Match[str]) -> bool:
-    before, after = text[: found.start()].rstrip(" \t,"), text[found.end() :].lstrip(" \t,")
-    if before.endswith(MARK) or after.startswith(MARK) or re.search(r"(?i)\b(?:drs?|mrs?|ms|miss|prof|nurse)\.?$", before):
-        return True
-    # In a report all in capitals, and at the start of a sentence, capitals tell nothing.
-    return found[0].istitle() and bool(before) and before[-1] not in _SENTENCE_END
-
-
-@cache
-def _ordinary_words() -> frozenset[str]:
-    lines = resources.files("pipeline.collect").joinpath("ordinary_words.txt").read_text(encoding="utf-8").splitlines()
-    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 
 
 def shifted(day: date | None, days: int) -> date | None:

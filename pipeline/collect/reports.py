@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+from contextlib import suppress
 from datetime import date
 from pathlib import PurePosixPath
 
@@ -15,7 +17,8 @@ from pipeline.collect.scan import Instance, Scan
 def read_reports(found: Scan) -> None:
     """Read every report into the ledger; one whose text, films and facts are what they were is not read again.
 
-    A text is a report when its name is an accession number, or when it lies among such texts.
+    A text is a report when its name is an accession number, or when it lies among such texts. One that belongs to no film is told without
+    its words.
     """
     names, ledger = found.names, found.ledger
     for entry in ledger.report_files():
@@ -32,18 +35,29 @@ def read_reports(found: Scan) -> None:
         if known and known[0] == basis:
             ledger.keep_report(report_id, entry.found.relative)
             continue
-        row = _row(report_id, names.of("accession", accession), study_id, _decode(found, entry), identifiers, institutions)
+        # Of whom a report of no film speaks nobody knows, so nobody can say that its words name nobody.
+        text = _decode(found, entry) if instances else ""
+        row = _row(report_id, names.of("accession", accession), study_id, text, identifiers, institutions)
         ledger.put_report(report_id, entry.found.relative, basis, row)
     ledger.forget_gone_reports()
 
 
 def _decode(found: Scan, entry: Entry) -> str:
     with found.open(entry) as raw:
-        content = raw.read()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+        return decoded(raw.read())
+
+
+def decoded(content: bytes) -> str:
+    """A text in UTF-8 or, by its mark or its zeros, UTF-16; otherwise as Windows writes Latin letters."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace")
+    if b"\0" in content:
+        odd, even = content[1::2].count(0), content[::2].count(0)
+        return content.decode("utf-16-le" if odd > even else "utf-16-be", "replace")
+    for encoding in ("utf-8-sig", "cp1252"):
+        with suppress(UnicodeDecodeError):
+            return content.decode(encoding)
+    return content.decode("latin-1")
 
 
 def _row(

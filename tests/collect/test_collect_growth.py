@@ -94,13 +94,13 @@ def all_reports_leave(export: Path) -> None:
 
 CHANGES = {
     name_changes: ["films/f3.dcm", "reports/ACC3.txt"],
-    film_leaves: ["reports/ACC2.txt"],
+    film_leaves: [],
     report_leaves: [],
     report_moves: ["films/ACC4.txt"],
     report_twice: ["films/ACC5.txt", "films/ACC5.txt"],
     first_report_leaves: ["reports/ACC5.txt"],
     stranger_becomes_report: ["films/f7.dcm", "reports/ACC7.txt", "reports/ACC7.txt"],
-    one_comes_late: ["reports/ACC8.txt", "reports/ACC8.txt"],
+    one_comes_late: ["reports/ACC8.txt"],
     its_film: ["films/f8.dcm", "reports/ACC8.txt"],
     all_reports_leave: [],
 }

@@ -54,6 +54,20 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def test_texts_that_belong_to_no_film_are_told_without_their_words(made: Path, tmp_path: Path) -> None:
+    """A worklist, a letter, a report whose film is elsewhere: nothing says whose names to take out."""
+    shutil.copytree(made / "export", tmp_path / "export")
+    (tmp_path / "export/worklist.txt").write_text("1 Willem van der Berg 15-Aug-1990 room 7")
+    (tmp_path / "export/ACC7770001_addendum.txt").write_text("Zebulon had an older film.", encoding="utf-16")
+    home = Home(tmp_path / "new").create()
+    stages.execute("collect", home, SETTINGS, tmp_path / "export")
+    rows = home.read("reports").to_pylist()
+    assert [bool(row["text"]) for row in sorted(rows, key=lambda row: row["study_id"] or "")] == [False, False, True, True]
+    assert all((row["study_id"] is None) == (row["text"] == "") for row in rows)
+    kinds = home.read("files", ["file_kind"])["file_kind"].to_pylist()
+    assert kinds.count("report") == 4
+
+
 @pytest.fixture
 def home(made: Path, tmp_path: Path) -> Home:
     """A copy that a test may spoil."""
