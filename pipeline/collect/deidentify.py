@@ -12,9 +12,10 @@ from datetime import date, timedelta
 
 from pipeline.collect.known import MARK, remove_houses, remove_identifiers
 
-# Parts of names. A name starts with a capital, so that the words after "Dr. Smith" stay.
+# Parts of names. A name starts with a capital, so that the words after "Dr. Smith" stay. Lengths are bounded, or a text of one long word
+# would take the square of its length.
 _CAPITAL = r"[^\W\d_a-zß-ÿ]"
-_WORD = rf"{_CAPITAL}[\w'’-]*"
+_WORD = rf"{_CAPITAL}[\w'’-]{{0,40}}"
 _INITIALS = rf"(?:{_CAPITAL}\.[ \t]?){{0,3}}"
 _PARTICLES = r"(?:(?:van|von|de|del|der|den|la|le|di|da|dos|bin|al|el)[ \t]+){0,2}"
 _NAME = rf"{_INITIALS}{_PARTICLES}{_WORD}"
@@ -45,6 +46,10 @@ _SIGNATURE = re.compile(
     r"(?:dictated|transcribed|typed|signed|read|reported|interpreted|approved|verified|finali[sz]ed|authori[sz]ed|addended|countersigned)"
     r"(?:[ \t]+electronically)?(?:[ \t]+and[ \t]+\w+)?[ \t]+(?:by|on)\b|(?:signed electronically|electronically signed)\b).*$"
 )
+# A field of more letters has run on into a sentence.
+_LONGEST_FIELD = 120
+_SENTENCE = re.compile(r"(?<=\w{3})\.[ \t]+(?=[A-Z])")
+_ENDS = re.compile(r"[.:](?=\s|$)\s*")
 _INLINE_HEADING = re.compile(r"(?i)\b(?:findings?|impressions?|indications?|technique|comparison|conclusions?|history)\s*:")
 
 # A name on a line of its own above the trade of whoever signs, below a greeting, and of who gets a copy; "CC: cough" is a complaint.
@@ -72,7 +77,7 @@ _TOLD_DIRECTLY = re.compile(rf"(?i:\b(?:paged|notified|informed|telephoned)[ \t]
 _NO_PERSON = re.compile(
     r"(?:(?i:drs?|doctor|prof|mrs?|ms|miss|nurse|emergency|clinical|ordering|referring|primary|intensive|nursing|surgical|medical|trauma|"
     r"the|house|team|department|lateral|frontal|prior|previous|comparison|old|older|portable|chest|left|right|inspiration|expiration)|"
-    r"[A-Z]{2,5})(?!\w)"
+    r"[A-Z]{2,5}$)(?!\w)"
 )
 
 # A sentence that says nothing but who was told, how and when, once the names are out of it. One that names a finding stays.
@@ -87,13 +92,14 @@ _TELLING = re.compile(
 _PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"\b(?:[Dd]rs?|DRS?(?=\.)|[Dd]octor|[Pp]rof(?:essor)?|[Mm]rs?|M(?:RS|R)(?=\.)|[Mm]s|[Mm]iss|[Nn]urse)\b\.?{_GAP}{_NAMES}",
-        r"\bdrs?\.[ \t]+[a-z][\w'’-]+",
+        rf"\b(?:[Dd]rs?|DRS?(?=\.)|[Dd]octor|[Pp]rof(?:essor)?|[Mm]rs?|M(?:RS|R)(?=\.)|[Mm]s|[Mm]iss|[Nn]urse|Sister)\b(?:\.|\.?{_GAP}){_NAMES}",
+        r"\bdrs?\.?[ \t]+[a-z][\w'’-]+",
+        rf"(?:\b[Dd]/[Ww]|/s/)[ \t]+{_NAMES}",
         rf"(?:(?<=\bWITH )|(?<=\bBY )|(?<=\bTO )|(?<=\bFROM )|(?<=\bPER ))DRS?\.?[ \t]+{_WORD}",
         rf"(?:\bMRS|\bMISS|\bSIG\.|\bHERR|\bFRAU)[ \t]+{_WORD}",
         rf"{_NAME}(?:[ \t]+{_NAME}){{0,2}}(?:,[ \t]*(?:D\.?O\.?|R\.?N\.?|N\.?P\.?|PA-C|Ph\.?D\.?|MBBS|FRCR|FACR)|,?[ \t]+M\.?D\.?)(?!\w)",
         r"\bhttps?://\S+|\bwww\.\S+",
-        r"[\w.+-]+@[\w-]+\.[\w.]*\w",
+        r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.]{0,63}\w",
         # Streets, towns, boxes.
         rf"\b\d{{1,5}}[ \t]+(?:[NSEW]\.?[ \t]+)?(?:{_WORD}[ \t]+){{1,3}}(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|"
         r"Dr|Way|Court|Ct|Place|Pl|Highway|Hwy|Parkway|Pkwy|Square|Terrace|Close|Crescent|Gardens|Grove|Mews)\b\.?",
@@ -104,10 +110,14 @@ _PATTERNS = tuple(
         rf"(?:(?!(?:Outside|The|This|Our|An?|Another|Referring|Emergency)\b){_WORD}[ \t]+(?:of[ \t]+)?){{1,4}}"
         r"(?:Hospital|Infirmary|Clinic|Medical[ \t]+Cent(?:er|re)|Health[ \t]+System|Imaging[ \t]+Cent(?:er|re)|"
         r"Radiology[ \t]+Associates)\b",
+        r"(?:(?!(?:OUTSIDE|THE|THIS|OUR|AN?|ANOTHER|REFERRING|EMERGENCY|IN|TO|AT|FROM|OF|AND|WAS)\b)"
+        r"\b[A-Z][A-Z'’-]{1,40}[ \t]+(?:OF[ \t]+)?){1,4}"
+        r"(?:HOSPITAL|INFIRMARY|CLINIC|MEDICAL[ \t]+CENT(?:ER|RE)|HEALTH[ \t]+SYSTEM)\b",
         # Telephones: North American, international, and what a telephone word announces.
         r"(?:\+?\d{1,2}[ .-])?\(?\b\d{3}\)?[ .-]?\d{3}[ .-]\d{4}\b(?:[ \t]*(?:x|ext\.?)[ \t]*\d{1,6})?",
         r"\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}\b",
         r"\(?\b0\d{2,4}\)?[ \t.-]\d{3,4}[ \t.-]?\d{3,4}\b",
+        r"(?<![\d-])\d{3}-\d{4}(?![\d-])",
         r"(?i)\b(?:phone|tel(?:ephone)?|pager|beeper|bleep|dect|mobile|ext(?:ension)?|fax|cell)\b[.:# \t]*(?:number[ \t]*)?"
         r"\d{3,6}(?:-\d{4})?\b",
         r"\b\d{3}[ \t]\d{3}[ \t]\d{4}\b",
@@ -121,11 +131,14 @@ _PATTERNS = tuple(
         r"(?i)(?<=\bfrom )(?:0?[1-9]|1[0-2])[/-](?:[0-2]?\d|3[01])\b(?![/.-]?\d|[ \t]*[cm]m)",
         rf"\b{_MONTH}[ \t]+{_DAY}(?:,?[ \t]+\d{{4}})?\b(?![ \t]*[cm]m)",
         rf"\b{_DAY}[ \t]+(?:of[ \t]+)?{_MONTH},?(?:[ \t]+\d{{4}})?(?!\w)",
-        rf"\b{_MONTH},?[ \t]+(?:19|20)\d{{2}}\b",
-        r"\b(?:9\d|1[01]\d)(?=[ \t-]*(?:years?|yrs?|y\.?/?o)\b)",
+        rf"\b{_MONTH}(?:,?[ \t]+|[./-])(?:19|20)\d{{2}}\b",
+        r"\b(?:9\d|1[01]\d)(?=[ \t-]*(?:years?|yrs?|y\.?/?o|[MFmf])\b)",
+        r"(?i)(?<=\baged )(?:9\d|1[01]\d)\b",
+        r"(?i)\b(?:ninety|one hundred)(?:[ -]\w+)?(?=[ -]year)",
         # Numbers: those a label announces, and any run of six digits.
         r"(?i)\b(?:mrn|mr[ ]?#|medical record(?: number| no\.?)?|acc(?:ession)?(?: number| no\.?)?|case (?:number|no\.?)|account|visit|"
-        r"encounter|ssn|patient id|hospital number|study id)[ \t]*[:#]?[ \t]*(?=[a-z-]*\d)[\w-]{3,}",
+        r"encounter|ssn|nhs|patient id|hosp(?:ital)?\.? (?:number|no\.?)|unit no\.?|study id)[ \t]*[:#]?[ \t]*"
+        r"(?:\d{2}(?:[ -]\d{2}){2,4}\b|(?=[a-z-]*\d)[\w/-]{3,})",
         r"\b[A-Z]{0,4}-?\d{6,}\b",
     )
 )
@@ -165,23 +178,46 @@ def scrub(text: str, identifiers: Iterable[str], institutions: Iterable[str] = (
 
 
 def _drop_letterhead(text: str) -> tuple[str, int]:
-    """Labelled lines (`MRN: ...`) are dropped wherever they stand, an institution's only at the head of the page.
+    """What follows a label (`MRN: ...`) is dropped wherever it stands, an institution's line only at the head of the page.
 
-    An institution's line is one that is no sentence. Where a section opens on the same line, only what stands before its heading goes;
-    where a sentence ended before the label, it stays.
+    An institution's line is one that is no sentence.
     """
     kept, dropped, at_head = [], 0, True
     for line in text.split("\n"):
-        label = _LABEL.search(line)
-        if label or (at_head and _INSTITUTION_LINE.search(line) and not line.rstrip().endswith(".")):
-            dropped += 1
-            before, heading = line[: label.start() if label else 0], _INLINE_HEADING.search(line, label.end() if label else 0)
-            kept += [before.rstrip()] if before.rstrip().endswith(".") else []
+        if at_head and _INSTITUTION_LINE.search(line) and not line.rstrip().endswith(".") and len(line) <= _LONGEST_FIELD:
+            heading = _INLINE_HEADING.search(line)
             kept += [line[heading.start() :]] if heading else []
+            dropped += 1
             continue
-        at_head = at_head and not line.strip()
-        kept.append(line)
+        left, count = _without_fields(line)
+        at_head = at_head and not left.strip()
+        dropped += count
+        if not count or left.strip():
+            kept.append(left)
     return "\n".join(kept), dropped
+
+
+def _without_fields(line: str) -> tuple[str, int]:
+    """A line without its labels and what they announce: the rest of the line up to a heading, of a long line up to the next sentence.
+
+    Sentences before a label stay.
+    """
+    kept, at, dropped = "", 0, 0
+    while label := _LABEL.search(line, at):
+        before = line[at : label.start()]
+        ends = [found.end() for found in _ENDS.finditer(before)]
+        kept += before if len(before) > _LONGEST_FIELD else before[: ends[-1]] if ends else ""
+        at, dropped = _field_end(line, label.end()), dropped + 1
+    return kept + line[at:], dropped
+
+
+def _field_end(line: str, start: int) -> int:
+    following = _INLINE_HEADING.search(line, start)
+    end = following.start() if following else len(line)
+    if end - start <= _LONGEST_FIELD:
+        return end
+    sentence = _SENTENCE.search(line, start, end)
+    return sentence.end() if sentence else end
 
 
 def _without_listeners(text: str, told: re.Pattern[str]) -> tuple[str, int]:

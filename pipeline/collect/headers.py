@@ -6,6 +6,7 @@ import logging
 import re
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
@@ -219,6 +220,11 @@ def banded_age(years: int | None) -> int | None:
 
 
 def _names(dataset: Dataset, keyword: str) -> list[str]:
+    """Person names, and as they read in UTF-8 where the header does not say that it is written so."""
     value = _value(dataset, keyword)
     values = value if isinstance(value, (list, pydicom.multival.MultiValue)) else [value]
-    return [str(name) for name in values if name]
+    names = [str(name) for name in values if name]
+    for name in tuple(names):
+        with suppress(UnicodeError):
+            names.append(name.encode("latin-1").decode("utf-8"))
+    return list(dict.fromkeys(names))

@@ -19,6 +19,13 @@ _PARTS = re.compile(r"[^\W_]+")
 _SENTENCE_END = ".!?:;\n"
 _TITLE = re.compile(r"(?i)\b(?:drs?|mrs?|ms|miss|prof|nurse|sig|herr|frau|mme)\.?$")
 _TITLES = frozenset(("dr", "drs", "mr", "mrs", "ms", "miss", "prof", "md", "jr", "sr", "ii", "iii", "rn", "phd"))
+# What stands in the place of a name.
+_NOBODY = frozenset(
+    [
+        *("unknown", "unidentified", "male", "female", "test", "patient", "trauma", "emergency", "staff", "anonymous", "anonymized"),
+        *("anonymised", "baby", "boy", "girl", "infant", "newborn", "twin", "doctor", "physician", "nurse", "none", "chest", "xray"),
+    ]
+)
 # Letters that no accent was added to, apostrophes and hyphens.
 _LETTERS = dict(zip("łøđðþıæœß’‘ʼ`´‐‑–", "lodðtiaos'''''---", strict=True))
 _UMLAUTS = {"ä": "ae?", "ö": "oe?", "ü": "ue?", "ß": "ss?", "ø": "oe?", "å": "aa?", "æ": "ae?"}
@@ -91,18 +98,18 @@ _PLAIN = _Plain()
 def _pieces(part: str) -> set[str]:
     """A part of a name, and what hyphens join in it: "Smith-Jones" is also a Smith."""
     pieces = {part, *(piece for piece in re.split(r"[-‐‑–]", part) if len(piece) >= _SHORTEST_NAME and piece.isalpha())}
-    return {piece for piece in pieces if len(piece) > 1 and not _is_title(piece)}
+    return {piece for piece in pieces if len(piece) > 1 and not _is_no_name(piece)}
 
 
 def _in_any_order(parts: list[str]) -> str:
     """Two or more parts of one name side by side; empty where they are too few to be a name."""
-    names = sorted({_spelling(part) for part in parts if len(part) > 1 and not _is_title(part)}, key=lambda one: (-len(one), one))
+    names = sorted({_spelling(part) for part in parts if len(part) > 1 and not _is_no_name(part)}, key=lambda one: (-len(one), one))
     either = "|".join(names)
     return rf"(?:{either})(?:{_BESIDE}(?:{either}))+" if len(names) > 1 else ""
 
 
-def _is_title(part: str) -> bool:
-    return part.lower().strip(".") in _TITLES
+def _is_no_name(part: str) -> bool:
+    return part.lower().strip(".") in _TITLES | _NOBODY
 
 
 @lru_cache(65_536)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 
 import pytest
@@ -194,3 +195,52 @@ def test_who_signed_typed_or_asked_goes(line: str) -> None:
 def test_texts_are_read_as_they_were_written(encoding: str) -> None:
     text = "FINDINGS: Müller’s sign – none."
     assert decoded(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize("filler", ["-_", "AB-", "Aa-", "___ ", "Dr. Aa ", "discussed with ", "1/", "(0"])
+def test_a_text_of_any_shape_is_read_in_time_that_grows_with_its_length(filler: str) -> None:
+    short, long = (min(_seconds(filler * (size // len(filler))) for _ in range(3)) for size in (10_000, 80_000))
+    assert long < 40 * short + 0.05
+
+
+def _seconds(text: str) -> float:
+    started = time.process_time()
+    scrub(text, {"Ada^Li"})
+    return time.process_time() - started
+
+
+PROSE = "The heart is normal in size. Lungs are clear without effusion. There is a healed fracture of the left sixth rib."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Name: Zebulon Featherstone MRN: 40918273 FINDINGS: {PROSE} Radiologist: Quill Marian",
+        f"{PROSE} Radiologist: Quill Marian",
+        f"Patient: Zebulon Featherstone. {PROSE} Dictated by: Quill Marian",
+    ],
+)
+def test_a_report_in_one_line_loses_its_labels_and_keeps_its_prose(text: str) -> None:
+    left = scrub(text, {"Featherstone^Zebulon"})[0]
+    assert PROSE in left
+    assert not any(name in left for name in ("Quill", "Marian", "Zebulon", "40918273"))
+
+
+@pytest.mark.parametrize("header", ["UNKNOWN^MALE TRAUMA", "TEST^PATIENT", "EMERGENCY^STAFF^^^III"])
+def test_what_stands_for_a_name_takes_nothing(header: str) -> None:
+    text = "A male patient of unknown age after trauma, stage III, seen by emergency staff for a test."
+    assert scrub(text, {header}) == (text, 0)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        *("94F", "aged 94", "Ninety-four-year-old", "MERCY GENERAL HOSPITAL", "Hosp No A12345", "MRN 12 34 56 78", "555-1234"),
+        *("Dr.Smith", "dr smith", "Sister Mary", "d/w J Miller", "RELAYED TO MARIA LOPEZ", "Mar-2019", "12 March 19"),
+    ],
+)
+def test_shorthand_hides_nobody(secret: str) -> None:
+    text, removed = scrub(f"Nodule seen, {secret} today.", set())
+    assert removed >= 1
+    gone = {"94F": "94", "aged 94": "94"}.get(secret, secret.split()[-1].split("-")[0].split(".")[-1])
+    assert gone not in text
