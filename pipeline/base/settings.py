@@ -68,12 +68,14 @@ class Decode(_Section):
 class Exclude(_Section):
     """What leaves the set."""
 
-    modalities: tuple[str, ...] = Field(default=("CR", "DX", "RG"), description="Modality values that are projection radiographs")
+    modalities: tuple[str, ...] = Field(
+        default=("CR", "DX", "RG", "DR"), description="Modality values that are projection radiographs; DR is no term of DICOM, and common"
+    )
     body_parts: tuple[str, ...] = Field(
-        default=("CHEST", "THORAX", "LUNG", "PORT CHEST", "CHEST PORT"), description="BodyPartExamined values that are a chest"
+        default=("CHEST", "THORAX", "TORAX", "LUNG", "LUNGS"), description="words of BodyPartExamined that mean a chest"
     )
     lateral_views: tuple[str, ...] = Field(
-        default=("LL", "RL", "LATERAL", "LAT", "LLD", "RLD"), description="ViewPosition values that leave the set"
+        default=("LL", "RL", "LATERAL", "LAT", "LLAT", "RLAT", "LLD", "RLD"), description="words of ViewPosition that leave the set"
     )
     min_age_years: int = Field(default=18, ge=0, description="younger patients are flagged by the rule `paediatric`")
     blank_std: float = Field(default=2.0, ge=0, description="a film whose grey values spread less than this (of 255) is blank")

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +23,13 @@ from pydicom.tag import Tag
 from pipeline.collect.sources._words import age_years
 
 PUBLISHED_TEXT = ("Modality", "BodyPartExamined", "ViewPosition", "Manufacturer", "PhotometricInterpretation", "BurnedInAnnotation")
+_CODED = ("BodyPartExamined", "ViewPosition")
+# What the defined terms of the other coded fields look like; whatever else stands there may be a name.
+_TERMS = {
+    "Modality": r"[A-Z]{2,4}|RT[A-Z]{4,8}",
+    "PhotometricInterpretation": r"(?:MONOCHROME|YBR_|RGB|ARGB|HSV|CMYK)[A-Z0-9_]*|PALETTE COLOR",
+    "BurnedInAnnotation": r"YES|NO",
+}
 PUBLISHED_NUMBERS = ("Rows", "Columns", "BitsAllocated", "BitsStored", "PixelRepresentation", "SamplesPerPixel")
 IDENTIFYING_NAMES = (
     "PatientName",
@@ -187,7 +195,24 @@ def _coded(dataset: Dataset, keyword: str) -> str | None:
     text = _text(dataset, keyword)
     if text is None or len(text) > _LONGEST_TEXT or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ./_+&,()-]*", text):
         return None
-    return text if keyword == "Manufacturer" else text.upper()
+    if keyword in _CODED:
+        return _known_words(text.upper())
+    if keyword == "Manufacturer":
+        return text
+    return text.upper() if re.fullmatch(_TERMS[keyword], text.upper()) else None
+
+
+def _known_words(text: str) -> str | None:
+    """A value all of whose words are terms, or those of its words that are: people write names into fields of codes."""
+    words = re.findall(r"[A-Z]+|\d+", text)
+    known = [word for word in words if word in _terms() or (word.isdigit() and len(word) == 1)]
+    return text if known == words else " ".join(known) or None
+
+
+@cache
+def _terms() -> frozenset[str]:
+    lines = resources.files("pipeline.collect").joinpath("coded_terms.txt").read_text(encoding="utf-8").splitlines()
+    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 
 
 def _number(dataset: Dataset, keyword: str) -> int | None:

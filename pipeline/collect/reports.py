@@ -17,14 +17,14 @@ from pipeline.collect.scan import Instance, Scan
 def read_reports(found: Scan) -> None:
     """Read every report into the ledger; one whose text, films and facts are what they were is not read again.
 
-    A text is a report when its name is an accession number, or when it lies among such texts. One that belongs to no film is told without
-    its words.
+    A text is a report when its name is an accession number, or when it lies among such texts. One that belongs to no film, or to films of
+    several patients, is told without its words.
     """
     names, ledger = found.names, found.ledger
     for entry in ledger.report_files():
         accession = PurePosixPath(entry.found.relative).stem
         report_id = names.of("report", accession)
-        instances = found.of_accession(accession)
+        instances = _of_one_patient(found.of_accession(accession))
         identifiers = sorted(_identifiers(accession, instances))
         study_id = next((instance.study_id for instance in instances if instance.study_id), None)
         institutions = sorted({name for instance in instances if (name := instance.header.institution_name)})
@@ -76,6 +76,11 @@ def _row(
         "impression": body.get("impression"),
         "n_redactions": removed,
     }
+
+
+def _of_one_patient(instances: list[Instance]) -> list[Instance]:
+    """None where an accession number is several patients' ("0", or two houses' own): the report may be either's."""
+    return instances if len({instance.patient_id for instance in instances}) == 1 else []
 
 
 def _identifiers(accession: str, instances: list[Instance]) -> set[str]:

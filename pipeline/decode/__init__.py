@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.base.errors import HomeError
+from pipeline.base.errors import ExportError, HomeError
 from pipeline.base.interfaces import StageResult
 from pipeline.base.locations import is_there, located
 from pipeline.base.provenance import digest
@@ -39,6 +39,7 @@ def run(home: Home, settings: Settings, shards: Sequence[int] | None = None) -> 
 
     Raises:
         HomeError: the export moved away since `collect`.
+        ExportError: not one film could be decoded.
     """
     if not is_there((home.private / "export").read_text()):
         raise HomeError("the export folder is no longer where collect found it", "run again with the folder's present place")
@@ -49,6 +50,9 @@ def run(home: Home, settings: Settings, shards: Sequence[int] | None = None) -> 
         with open_pool(settings.decode) as pool:
             for shard in range(settings.decode.shards) if shards is None else shards:
                 counts.update(update_shard(home, pool, settings.decode, shard, _candidates(home, settings, films, shard)))
+    if shards is None and not home.parts("images"):
+        reasons = ", ".join(f"{name} {n}" for name, n in sorted(counts.items())) or "no file is a single-frame greyscale radiograph"
+        raise ExportError(f"no film of this export could be decoded: {reasons}", "HOME/tables/decodings has the reason of each file")
     return StageResult(
         {"candidates": sum(counts[outcome] for outcome in ("decoded", "resent", "conflicting", "failed")), **dict(sorted(counts.items()))},
         () if wording.tesseract() else (_NO_TESSERACT,),

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}  # SOF0 to SOF15 without DHT, JPG and DAC; SOF55 of JPEG-LS
 _BARE = frozenset((0x01, *range(0xD0, 0xD9)))  # TEM, RSTn and SOI stand without a length
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
-_PADDING = b"\0\xff"
+# Archives pad a stream with a few bytes of any kind.
+_BEHIND = 16
 _SIZ = b"\xff\x4f\xff\x51"
 _COD, _SOT = 0xFF52, 0xFF90
 _SOS, _DRI, _LSE = 0xDA, 0xDD, 0xF8
@@ -49,7 +50,7 @@ def jpeg_shape(stream: bytes) -> Shape:
     """
     if not stream.startswith(_SOI):
         raise StreamError(is_short=False)
-    if not stream.rstrip(_PADDING).endswith(_EOI):
+    if _EOI not in stream[-_BEHIND:]:
         raise StreamError(is_short=True)
     for marker, at in _segments(stream):
         if marker in _FRAMES and at + 8 <= len(stream):

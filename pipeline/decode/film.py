@@ -13,6 +13,7 @@ import numpy.typing as npt
 import xxhash
 from pydicom.dataset import Dataset
 
+from pipeline.base.errors import TableError
 from pipeline.base.images import Film, eight_bits, encode
 from pipeline.base.settings import Decode
 from pipeline.decode import wording
@@ -72,6 +73,8 @@ def decode_film(path: Path, settings: Decode, in_full: bool = False) -> Decoded:
             scale = grey_scale(source.header, source.stored, settings.intensity, settings.window)
     except FilmError:
         raise
+    except OSError as error:
+        raise _io_reason(error) from error
     except MemoryError as error:
         raise FilmError("too_large") from error
     # Untrusted bytes can make a parser fail in any way; all of them mean the same for the run.
@@ -79,6 +82,8 @@ def decode_film(path: Path, settings: Decode, in_full: bool = False) -> Decoded:
         raise FilmError("undecodable_pixels") from error
     try:
         return _film(source, scale, settings)
+    except TableError as error:  # a side that the codec does not take
+        raise FilmError("too_large") from error
     except MemoryError as error:
         raise FilmError("too_large") from error
     except cv2.error as error:  # a film of a shape that OpenCV does not take, or no memory for it
@@ -102,10 +107,17 @@ def read_film(path: Path, settings: Decode) -> Film:
             return eight_bits(grey_scale(source.header, source.stored, settings.intensity, settings.window).apply(source.stored))
     except FilmError:
         raise
+    except OSError as error:
+        raise _io_reason(error) from error
     except MemoryError as error:
         raise FilmError("too_large") from error
     except Exception as error:  # untrusted bytes can make a parser fail in any way
         raise FilmError("undecodable_pixels") from error
+
+
+def _io_reason(error: OSError) -> FilmError:
+    """A decoder tells of a broken stream by an OSError too, but only the system numbers its errors."""
+    return FilmError("undecodable_pixels" if error.errno is None else "unreadable_now")
 
 
 def _film(source: Source, scale: GreyScale, settings: Decode) -> Decoded:

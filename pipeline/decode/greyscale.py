@@ -79,7 +79,11 @@ def grey_scale(header: Dataset, stored: Stored, intensity: Intensity, window_nam
 
 def modality_values(header: Dataset, lowest: int, highest: int) -> Floats:
     """Modality LUT or rescale (C.11.1) of every stored value from `lowest` to `highest`, as pydicom applies it."""
-    return np.asarray(apply_modality_lut(np.arange(lowest, highest + 1), header), np.float64)
+    stored = np.arange(lowest, highest + 1)
+    scale = [_number(header.get(keyword), 0) for keyword in ("RescaleSlope", "RescaleIntercept")]
+    if "ModalityLUTSequence" not in header and None in scale:  # absent, empty or no number: there is no rescale
+        return stored.astype(np.float64)
+    return np.asarray(apply_modality_lut(stored, header), np.float64)
 
 
 def voi(header: Dataset, values: Floats, seen: npt.NDArray[np.bool_], window_name: str = "") -> tuple[Floats, str]:
@@ -127,13 +131,21 @@ def _histogram(header: Dataset, stored: Stored, intensity: Intensity) -> tuple[i
 
 def _padding(header: Dataset, lowest: int, count: int) -> npt.NDArray[np.bool_]:
     """Which of the stored values from `lowest` are Pixel Padding Value, or between it and Pixel Padding Range Limit."""
-    value = header.get("PixelPaddingValue")
+    value = _signed(header, header.get("PixelPaddingValue"))
     if value is None:
         return np.zeros(count, bool)
-    limit = header.get("PixelPaddingRangeLimit")
+    limit = _signed(header, header.get("PixelPaddingRangeLimit"))
     low, high = sorted((int(value), int(value if limit is None else limit)))
     stored = np.arange(lowest, lowest + count)
     return np.asarray((stored >= low) & (stored <= high), bool)
+
+
+def _signed(header: Dataset, value: Any) -> int | None:
+    """A padding value in the pixels' own sign: some write -2000 as US, 63536."""
+    number = _number(value, 0)
+    if number is None:
+        return None
+    return int(number) - 2**16 if header.get("PixelRepresentation") == 1 and number >= 2**15 else int(number)
 
 
 def _range(values: Floats, seen: npt.NDArray[np.bool_]) -> tuple[float, float]:

@@ -23,7 +23,7 @@ from pipeline.decode.film import Decoded
 from pipeline.decode.workers import decode_all
 
 # These failures may be the machine's or its memory's and not the file's: the next run tries again.
-_RETRY = ("decode_timeout", "decoder_crashed", "too_large")
+_RETRY = ("decode_timeout", "decoder_crashed", "too_large", "unreadable_now")
 # So many files do not crash a decoder in a row; the machine does.
 _SUSPICIOUS = 4
 _MOST_BYTES = 64 * 2**20

@@ -320,9 +320,7 @@ def _jpeg2000(frame: bytes, form: _Form, least_px: int | None) -> tuple[Stored, 
     stream = frame[jpeg2000_start(frame) :]
     shape = jpeg2000_shape(stream)
     _must_agree(shape, form)
-    halvings = 0
-    while least_px and halvings < shape.halvings and -(-max(form.rows, form.columns) // 2 ** (halvings + 1)) >= least_px:
-        halvings += 1
+    halvings = _halvings(form, shape.halvings, least_px)
     image: Any = Image.open(io.BytesIO(stream))
     image.reduce = halvings  # of this format alone; elsewhere in Pillow it is a method
     wide = np.array(image)
@@ -331,6 +329,21 @@ def _jpeg2000(frame: bytes, form: _Form, least_px: int | None) -> tuple[Stored, 
     if shape.is_signed:
         raw = raw.astype(np.int32) - 2 ** (shape.bits - 1)
     return _contained(raw, shape, form), halvings
+
+
+def _halvings(form: _Form, most: int, least_px: int | None) -> int:
+    """How often a film can be halved and keep `least_px` on its longer side.
+
+    Of several halvings, only one at which Pillow, which rounds a side, and OpenJPEG, which rounds it up (ITU-T T.800 B-15), agree.
+    """
+    found = 0
+    for halvings in range(1, most + 1 if least_px else 0):
+        step = 2**halvings
+        if -(-max(form.rows, form.columns) // step) < (least_px or 0):
+            break
+        if all((side + step // 2) // step == -(-side // step) for side in (form.rows, form.columns)):
+            found = halvings
+    return found
 
 
 def _must_agree(shape: Shape, form: _Form) -> None:

@@ -32,6 +32,8 @@ _TIMEOUT_S = 20
 _WORD = re.compile(r"\w+")
 # What a line may have beside a marker: a technologist's initials, and two numbers of two digits.
 _INITIALS, _DIGITS, _NUMBERS = 3, 2, 2
+# In heights: five letters, which could be a name, are longer.
+_SHORT = 3.5
 
 
 def unwanted_lines(film: Film) -> list[Line]:
@@ -73,12 +75,13 @@ def is_marker(text: str) -> bool:
 
 
 def _is_harmless(film: Film, line: Line) -> bool:
-    """Whether a line is a marker, read from either side, or no writing at all: strokes that read as a few letters from both."""
+    """Whether a line is a marker, read from either side, or too short for more than the few letters that it reads as from both."""
     as_is = _read(film, line, is_turned=False)
     if is_marker(as_is):
         return True
     turned = _read(film, line, is_turned=True)
-    return is_marker(turned) or 0 < max(sum(map(len, _WORD.findall(text))) for text in (as_is, turned)) <= _INITIALS
+    is_short = line.right - line.left < _SHORT * (line.bottom - line.top)
+    return is_marker(turned) or (is_short and 0 < max(sum(map(len, _WORD.findall(text))) for text in (as_is, turned)) <= _INITIALS)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,27 @@ def test_a_number_beyond_all_reason_is_absent(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"IS\x02\x007 ", b"IS\x14\x0099999999999999999999"))
     header = read_header(path, LIMIT)
     assert header.published["number_of_frames"] == 1
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "published"),
+    [
+        ("BodyPartExamined", "CHEST 2 VIEWS", "CHEST 2 VIEWS"),
+        ("BodyPartExamined", "CHEST_PORT", "CHEST_PORT"),
+        ("BodyPartExamined", "CHEST SCHUMACHER 1943-05-17", "CHEST"),
+        ("BodyPartExamined", "SCHUMACHER ELFRIEDE", None),
+        ("ViewPosition", "AP SUPINE", "AP SUPINE"),
+        ("ViewPosition", "PA SCHUMACHER", "PA"),
+        ("Modality", "SCHUMACHER", None),
+        ("PhotometricInterpretation", "SCHUMACHER", None),
+    ],
+)
+def test_a_name_in_a_field_of_codes_stays_behind(tmp_path: Path, keyword: str, value: str, published: str | None) -> None:
+    path = make_dicom(tmp_path / "a.dcm", **{keyword: value})
+    assert read_header(path, LIMIT).published[re.sub(r"(?<=[a-z])(?=[A-Z])", "_", keyword).lower()] == published
+
+
+def test_a_name_in_utf8_that_the_header_does_not_announce_is_known_as_written(tmp_path: Path) -> None:
+    path = make_dicom(tmp_path / "a.dcm", PatientName="Mueller^Zoe")
+    path.write_bytes(path.read_bytes().replace(b"Mueller^Zoe ", "Müller^Zoë".encode()))
+    assert "Müller^Zoë" in read_header(path, LIMIT).names

@@ -68,6 +68,15 @@ def test_texts_that_belong_to_no_film_are_told_without_their_words(made: Path, t
     assert kinds.count("report") == 4
 
 
+def test_a_report_under_an_accession_number_of_two_patients_is_nobodys(tmp_path: Path) -> None:
+    for number in (1, 2):
+        make_dicom(tmp_path / f"export/f{number}.dcm", gradient() // number, PatientID=f"MRN{number}", AccessionNumber="0")
+    (tmp_path / "export/0.txt").write_text("FINDINGS: Effusion.")
+    home = Home(tmp_path / "home").create()
+    stages.execute("collect", home, SETTINGS, tmp_path / "export")
+    assert [(row["study_id"], row["text"]) for row in home.read("reports").to_pylist()] == [(None, "")]
+
+
 @pytest.fixture
 def home(made: Path, tmp_path: Path) -> Home:
     """A copy that a test may spoil."""

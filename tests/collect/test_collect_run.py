@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 from dicoms import gradient, make_dicom
 
@@ -247,3 +248,25 @@ def test_the_same_key_gives_byte_identical_tables_in_two_homes(tmp_path: Path, e
         run(home, export)
         made.append({path.relative_to(home.root).as_posix(): path.read_bytes() for path in home.tables.rglob("*.parquet")})
     assert made[0] == made[1]
+
+
+def test_a_film_of_an_old_archive_has_neither_preamble_nor_suffix(home: Home, tmp_path: Path) -> None:
+    whole = pydicom.dcmread(make_dicom(tmp_path / "whole.dcm"))
+    del whole.file_meta
+    folder = tmp_path / "old"
+    folder.mkdir()
+    for name, implicit in (("CR0001", True), ("CR0002", False)):
+        whole.SOPInstanceUID = f"1.2.3.{len(list(folder.iterdir()))}"
+        whole.save_as(folder / name, implicit_vr=implicit, little_endian=True, enforce_file_format=False)
+    (folder / "notes").write_bytes(b"\x08\0 other text that is long enough")
+    stages.execute("collect", home, settings_module.load(), folder)
+    kinds = home.read("files", ["file_kind"])["file_kind"].to_pylist()
+    assert sorted(kinds) == ["dicom", "dicom", "other"]
+
+
+def test_an_export_of_which_no_film_can_be_decoded_says_so(home: Home, tmp_path: Path) -> None:
+    path = make_dicom(tmp_path / "one/a.dcm")
+    path.write_bytes(path.read_bytes()[:-100])
+    stages.execute("collect", home, settings_module.load(), path.parent)
+    with pytest.raises(ExportError, match="no film of this export could be decoded: failed 1"):
+        stages.execute("decode", home, settings_module.load(overrides=("decode.workers=1",)), path.parent)

@@ -219,3 +219,14 @@ def test_an_export_of_damage_ends_as_rows_and_the_good_film_stays(tmp_path: Path
     assert links.keys() == {path.relative_to(export).as_posix() for path in (export / "loop").iterdir()}
     assert set(links.values()) == {("excluded", "link")}
     assert len(rows) - len(links) == sum(1 for path in export.rglob("*") if path.is_file() and "loop" not in path.parts)
+
+
+def test_a_file_that_cannot_be_read_now_is_tried_again(tmp_path: Path) -> None:
+    assert reason(tmp_path / "gone.dcm") == "unreadable_now"
+    with pytest.raises(FilmError, match="unreadable_now"):
+        read_film(tmp_path / "gone.dcm", DEFAULTS)
+
+
+def test_a_side_that_the_codec_does_not_take_costs_the_film_alone(tmp_path: Path) -> None:
+    path = make_dicom(tmp_path / "a.dcm", np.arange(65535, dtype=np.uint16).reshape(65535, 1), bits=16)
+    assert reason(path, Decode(codec="jpeg", size_px=0)) == "too_large"

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
 from pipeline.base.images import eight_bits
-from pipeline.decode.greyscale import FULL, Intensity, grey_scale, window
+from pipeline.decode.greyscale import FULL, Intensity, grey_scale, modality_values, window
 from pipeline.decode.greyscale import voi as voi_and_source
 
 
@@ -181,3 +181,21 @@ def test_equalisation_is_mimic_cxr_jpgs(photometric: str) -> None:
 
 def test_equalising_a_constant_film_divides_nothing_by_zero() -> None:
     assert np.ptp(shown(Dataset(), np.full((8, 8), 9, np.uint16), "hist_equalised")) == 0
+
+
+@pytest.mark.parametrize("empty", [{"RescaleSlope": None, "RescaleIntercept": ""}, {"RescaleSlope": "", "RescaleIntercept": ""}])
+def test_a_rescale_without_numbers_is_none(empty: dict[str, object]) -> None:
+    header = Dataset()
+    for keyword, value in empty.items():
+        setattr(header, keyword, value)
+    np.testing.assert_array_equal(modality_values(header, -3, 4), np.arange(-3, 5))
+
+
+def test_a_padding_value_in_the_wrong_sign_is_padding() -> None:
+    header = Dataset()
+    header.PixelRepresentation, header.PixelPaddingValue, header.PhotometricInterpretation = 1, 63536, "MONOCHROME2"
+    stored = np.full((8, 8), -2000, np.int16)
+    stored[2:6, 2:6] = np.arange(16).reshape(4, 4)
+    shown = grey_scale(header, stored, "as_displayed").apply(stored)
+    assert shown[0, 0] == 0
+    assert (shown[2, 2], shown[5, 5]) == (0, 65535)

@@ -261,3 +261,25 @@ def test_pictures_in_jpeg_in_colour_cut_short_and_too_large(tmp_path: Path) -> N
     for name in ("a.jpg", "red.png"):
         (tmp_path / "cut").write_bytes((tmp_path / name).read_bytes()[:-30])
         assert reason(tmp_path / "cut") == "truncated_pixels"
+
+
+@pytest.mark.parametrize("size", [(4097, 3480), (4248, 3481), (501, 405), (1021, 767), (514, 517)])
+def test_jpeg2000_of_any_size_is_reduced_or_read_in_full_and_never_refused(tmp_path: Path, size: tuple[int, int]) -> None:
+    pixels = cv2.GaussianBlur(textured(*size), (0, 0), 3)
+    syntax, encode = LOSSLESS["JPEG 2000"]
+    path = make_encapsulated(tmp_path / "a.dcm", pixels, syntax, encode(pixels, 12), bits=12)
+    for least_px in (64, 128, 300, 1024):
+        source = read_source(path, 100, least_px)
+        assert max(source.stored.shape) >= least_px or source.halvings == 0
+        assert source.stored.shape == tuple(-(-side // 2**source.halvings) for side in size)
+    assert read_source(path, 100, 128).halvings >= 1
+
+
+@pytest.mark.parametrize("behind", [b"", b"\0", b"\n", b"  ", b"\n\n\n\0"])
+@pytest.mark.parametrize("name", ["JPEG baseline", "JPEG lossless SV1", "JPEG-LS"])
+def test_a_few_bytes_behind_the_end_of_image_are_padding(tmp_path: Path, name: str, behind: bytes) -> None:
+    syntax, encode = (LOSSLESS | LOSSY)[name]
+    pixels = textured(bits=8)
+    frame = bytes(encode(pixels, 8))
+    sound = stored(make_encapsulated(tmp_path / "a.dcm", pixels, syntax, frame, bits=8))
+    same(stored(make_encapsulated(tmp_path / "b.dcm", pixels, syntax, frame + behind, bits=8)), sound)

@@ -168,3 +168,10 @@ def test_letters_that_cannot_be_painted_over_stop_the_film(tmp_path: Path, monke
     with pytest.raises(FilmError) as told:
         decode_film(path, Decode())
     assert told.value.reason == "text_remains"
+
+
+def test_a_long_line_that_cannot_be_read_goes_and_a_short_one_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wording, "_read", lambda film, line, is_turned: "eo")
+    assert wording.unwanted_lines(lettered("GERDA ABERNATHY 84-41-64", 16))
+    short = lettering.Line(0, 0, 90, 30, is_dark=False)
+    assert wording._is_harmless(film(), short)

@@ -12,6 +12,15 @@ from pipeline.collect.sources import _members
 
 _DICOM_SUFFIXES = {".dcm", ".dicom", ".ima"}
 _PREAMBLE_BYTES = 128
+# Of the first elements of a data set: group length, character set, image type, dates, UIDs.
+_FIRST_VRS, _LONGEST_FIRST = (b"UL", b"OB", b"CS", b"DA", b"TM", b"UI", b"SH", b"LO"), 128
+
+
+def _begins_a_dataset(head: bytes) -> bool:
+    """Whether a file without preamble starts as old archives write them: group 0002 or 0008, then a VR or a short length."""
+    if len(head) < 12 or head[:2] not in (b"\2\0", b"\x08\0") or head[3] != 0:
+        return False
+    return head[4:6] in _FIRST_VRS or int.from_bytes(head[4:8], "little") <= _LONGEST_FIRST
 
 
 @SOURCES.add("dicom_folder")
@@ -33,7 +42,8 @@ class DicomFolder:
             return "dicom"
         if suffix in (".txt", ".csv"):
             return "text" if suffix == ".txt" else "csv"
-        return "dicom" if self._head(export, found.relative)[_PREAMBLE_BYTES:] == b"DICM" else "other"
+        head = self._head(export, found.relative)
+        return "dicom" if head[_PREAMBLE_BYTES:] == b"DICM" or _begins_a_dataset(head) else "other"
 
     def open(self, export: str, relative: str) -> BinaryIO:
         """The bytes of one file."""

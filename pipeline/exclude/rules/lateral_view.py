@@ -13,13 +13,14 @@ from pipeline.base.settings import Settings
 
 @RULES.add("lateral_view")
 class LateralView:
-    """View Position (0018,5101) is one of `exclude.lateral_views`."""
+    """A word of View Position (0018,5101) is one of `exclude.lateral_views`."""
 
     action: ClassVar[str] = "exclude"
     order: ClassVar[int] = 80
-    reasons: ClassVar[Mapping[str, str]] = {"lateral_view": "ViewPosition is one of exclude.lateral_views."}
+    reasons: ClassVar[Mapping[str, str]] = {"lateral_view": "A word of ViewPosition is one of exclude.lateral_views."}
     evidence: ClassVar[Mapping[str, str]] = {"lateral_view": "header: {view_position}; pixels: view {frontal:+.2f}, frontal +1, lateral -1"}
 
     def __call__(self, files: pd.DataFrame, settings: Settings) -> pd.Series:
         """Lateral by the header, which the evidence holds against the pixels."""
-        return files["view_position"].isin(settings.exclude.lateral_views).map({True: "lateral_view"})
+        words = files["view_position"].fillna("").str.split(r"[^A-Z]+", regex=True)
+        return words.map(set(settings.exclude.lateral_views).isdisjoint).map({False: "lateral_view"})

@@ -25,6 +25,7 @@ class Undecodable:
         "unsupported_transfer_syntax": "No decoder for the transfer syntax is installed.",
         "too_large": "More megapixels than decode.max_megapixels, or more memory than decode.memory_mb.",
         "text_remains": "Letters in the pixels that may name the patient could not be painted over.",
+        "unreadable_now": "The file could not be read when its turn came; the next run tries again.",
         "decode_timeout": "Decoding took longer than decode.timeout_s; the next run tries again.",
         "decoder_crashed": "The decoding process died on this file; the next run tries again.",
     }
