@@ -47,8 +47,8 @@ class Line:
     is_upright: bool = False
 
 
-def find_lines(film: Film) -> list[Line]:
-    """Lines of letters on a film of shape (height, width), from left to right, the upright ones last."""
+def find_lines(film: Film, least_glyphs: int = LEAST_GLYPHS) -> list[Line]:
+    """Lines of so many letters on a film of shape (height, width), from left to right, the upright ones last."""
     longest = max(film.shape)
     if min(film.shape) < _HEIGHT_PX[0]:
         return []
@@ -65,7 +65,7 @@ def find_lines(film: Film) -> list[Line]:
                 chains, strokes = _chains(strokes)
                 for n_glyphs, box in chains:
                     line = _line(box, scale, film.T if is_upright else film, is_dark, is_upright)
-                    (lines if n_glyphs >= LEAST_GLYPHS else pieces).append(line)
+                    (lines if n_glyphs >= least_glyphs else pieces).append(line)
                 strokes = strokes[:, [1, 0, 3, 2, 4]]
     return [line for is_upright in (False, True) for line in _whole(lines, pieces, is_upright)]
 

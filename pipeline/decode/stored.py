@@ -40,6 +40,7 @@ _KEYWORDS = (
 _TAGS: list[BaseTag | int] = [BaseTag(tag) for keyword in _KEYWORDS if (tag := tag_for_keyword(keyword)) is not None]
 _PIXEL_DATA = 0x7FE00010
 _PIXELS = (0x7FE00008, 0x7FE00009, _PIXEL_DATA)
+_PIXEL_VRS = (b"OB\0\0", b"OW\0\0", b"UN\0\0")
 _ITEM, _DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 _UNDEFINED = 0xFFFFFFFF
 _NATIVE = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian)
@@ -199,7 +200,11 @@ def _form(header: Dataset, max_megapixels: float) -> _Form:
 
 
 def _pixel_element(stream: BinaryIO, syntax: uid.UID) -> tuple[bytes, int]:
-    """VR and length of Pixel Data, the stream at its value."""
+    """VR and length of Pixel Data, the stream at its value.
+
+    Some files are coded otherwise than their transfer syntax says. Letters of a VR tell: as a length they would be odd, which none is
+    (PS3.5 7.1.1).
+    """
     order = ">" if syntax == uid.ExplicitVRBigEndian else "<"
     start = stream.read(8)
     if len(start) < 8:
@@ -207,8 +212,8 @@ def _pixel_element(stream: BinaryIO, syntax: uid.UID) -> tuple[bytes, int]:
     group, element = struct.unpack(f"{order}HH", start[:4])
     if (group << 16 | element) != _PIXEL_DATA:  # Float and Double Float Pixel Data
         raise FilmError("unsupported_bit_depth")
-    if syntax == uid.ImplicitVRLittleEndian:
-        return b"OW", struct.unpack("<L", start[4:])[0]
+    if start[4:] not in _PIXEL_VRS:
+        return b"OW", struct.unpack(f"{order}L", start[4:])[0]
     return start[4:6], struct.unpack(f"{order}L", _exactly(stream, 4))[0]
 
 

@@ -29,6 +29,8 @@ _READ_HEIGHT_PX = 48  # capital letters of 30 to 40 px are read best
 # Around a line, above and beside, in heights of it: a first or last letter may have been missed.
 _ABOVE, _BESIDE = 0.4, 1.0
 _TIMEOUT_S = 20
+# Letters of a piece that goes on a line, and how far beside it, in heights.
+_FEWEST_LEFT, _REACH = 2, 6.0
 _WORD = re.compile(r"\w+")
 # What a line may have beside a marker: a technologist's initials, and two numbers of two digits.
 _INITIALS, _DIGITS, _NUMBERS = 3, 2, 2
@@ -37,8 +39,19 @@ _SHORT = 3.5
 
 
 def unwanted_lines(film: Film) -> list[Line]:
-    """Lines of letters that are no markers."""
-    return [line for line in find_lines(film) if not _is_harmless(film, line)]
+    """Lines of letters that are no markers, and what is left beside them when they are painted over: the rest of a name."""
+    lines = [line for line in find_lines(film) if not _is_harmless(film, line)]
+    remains = find_lines(cover(film, lines, 1.0), _FEWEST_LEFT) if lines else []
+    return [*lines, *(one for one in remains if any(_goes_on(line, one) for line in lines))]
+
+
+def _goes_on(line: Line, piece: Line) -> bool:
+    """Whether a piece stands on a line, at most some letters beside it."""
+    height, other = line.bottom - line.top, piece.bottom - piece.top
+    shared = min(line.bottom, piece.bottom) - max(line.top, piece.top)
+    gap = max(line.left, piece.left) - min(line.right, piece.right)
+    is_beside = line.is_upright == piece.is_upright and gap < _REACH * height
+    return is_beside and height < 2 * other < 4 * height and 2 * shared > min(height, other)
 
 
 def cover(film: Grey, lines: Sequence[Line], scale: float) -> Grey:

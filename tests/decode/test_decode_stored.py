@@ -283,3 +283,12 @@ def test_a_few_bytes_behind_the_end_of_image_are_padding(tmp_path: Path, name: s
     frame = bytes(encode(pixels, 8))
     sound = stored(make_encapsulated(tmp_path / "a.dcm", pixels, syntax, frame, bits=8))
     same(stored(make_encapsulated(tmp_path / "b.dcm", pixels, syntax, frame + behind, bits=8)), sound)
+
+
+def test_a_data_set_coded_otherwise_than_its_transfer_syntax_says_is_read_as_it_is(tmp_path: Path) -> None:
+    pixels = textured(32, 30, 12)
+    path = make_dicom(tmp_path / "a.dcm", pixels)
+    explicit, implicit = b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2\0\0\0"
+    assert path.read_bytes().count(explicit) == 1
+    path.write_bytes(path.read_bytes().replace(explicit, implicit))
+    same(stored(path), pixels)

@@ -175,3 +175,9 @@ def test_a_long_line_that_cannot_be_read_goes_and_a_short_one_stays(monkeypatch:
     assert wording.unwanted_lines(lettered("GERDA ABERNATHY 84-41-64", 16))
     short = lettering.Line(0, 0, 90, 30, is_dark=False)
     assert wording._is_harmless(film(), short)
+
+
+def test_what_goes_on_a_line_behind_a_gap_goes_with_it() -> None:
+    text = lettered("ADEYEMI FLORENCE          ADA", 24)
+    lines = wording.unwanted_lines(text)
+    assert covers(lines, text, film()) > 0.9
