@@ -307,7 +307,9 @@ def _rle(frame: bytes, form: _Form, _least_px: int | None) -> tuple[Stored, int]
 def _jpeg(frame: bytes, form: _Form, _least_px: int | None) -> tuple[Stored, int]:
     shape = jpeg_shape(frame)
     _must_agree(shape, form)
-    return _contained(imagecodecs.jpeg8_decode(frame), shape, form), 0
+    raw = imagecodecs.jpeg8_decode(frame)
+    # Lossless JPEG of all 16 bits: those above Bits Stored are an overlay of old.
+    return (_placed(raw, form) if shape.bits == form.allocated == 16 > form.bits else _contained(raw, shape, form)), 0
 
 
 def _jpegls(frame: bytes, form: _Form, _least_px: int | None) -> tuple[Stored, int]:
@@ -359,11 +361,16 @@ def _must_agree(shape: Shape, form: _Form) -> None:
 
 
 def _contained(raw: Stored, shape: Shape, form: _Form) -> Stored:
-    """Samples of a codestream as Bits Allocated and Pixel Representation have them; the codestream knows its own bits best."""
+    """Samples of a codestream as Bits Allocated and Pixel Representation have them; the codestream knows its own bits best.
+
+    The sign is the highest bit of what is stored, or of the codestream where that has more (PS3.5 8.1.1 and 8.2).
+    """
     if raw.ndim != 2:
         raise FilmError("undecodable_pixels")
-    if form.is_signed and not shape.is_signed:
-        raw = _signed(raw, shape.bits)
+    if shape.is_signed and not form.is_signed:
+        raw = raw & (2**shape.bits - 1)
+    elif form.is_signed and not shape.is_signed:
+        raw = _signed(raw, max(shape.bits, form.bits))
     wide = 8 if max(form.allocated, shape.bits) <= 8 else 16
     return raw.astype(f"{'i' if form.is_signed else 'u'}{wide // 8}", copy=False)
 

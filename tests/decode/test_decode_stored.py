@@ -292,3 +292,18 @@ def test_a_data_set_coded_otherwise_than_its_transfer_syntax_says_is_read_as_it_
     assert path.read_bytes().count(explicit) == 1
     path.write_bytes(path.read_bytes().replace(explicit, implicit))
     same(stored(path), pixels)
+
+
+def test_bits_above_those_stored_are_no_part_of_a_lossless_jpeg(tmp_path: Path) -> None:
+    pixels = textured(bits=12)
+    syntax, encode = LOSSLESS["JPEG lossless SV1"]
+    overlaid = pixels | np.uint16(2**15)
+    same(stored(make_encapsulated(tmp_path / "a.dcm", pixels, syntax, encode(overlaid, 16), bits=12)), pixels)
+
+
+def test_the_sign_is_the_highest_bit_of_what_is_stored(tmp_path: Path) -> None:
+    pixels = textured(bits=12)
+    syntax, encode = LOSSLESS["JPEG lossless SV1"]
+    path = make_encapsulated(tmp_path / "a.dcm", pixels.astype(np.int16), syntax, encode(pixels, 12), bits=16)
+    same(stored(path), pydicom.dcmread(path).pixel_array)
+    same(stored(path), pixels.astype(np.int16))
