@@ -41,10 +41,12 @@ _LABEL = re.compile(
 _INSTITUTION_LINE = re.compile(
     r"(?i)\b(?:hospital|infirmary|clinic|medical cent(?:er|re)|department of|health system|radiology (?:dept|associates))\b"
 )
+# A line that says who signed; "Reported on the previous CT" is a sentence.
 _SIGNATURE = re.compile(
     r"(?im)^[ \t]*(?:(?:(?:electronically|digitally)[ \t]+)?"
-    r"(?:dictated|transcribed|typed|signed|read|reported|interpreted|approved|verified|finali[sz]ed|authori[sz]ed|addended|countersigned)"
-    r"(?:[ \t]+electronically)?(?:[ \t]+and[ \t]+\w+)?[ \t]+(?:by|on)\b|(?:signed electronically|electronically signed)\b).*$"
+    r"(?:dictated|transcribed|typed|signed|approved|verified|finali[sz]ed|authori[sz]ed|addended|countersigned)"
+    r"(?:[ \t]+electronically)?(?:[ \t]+and[ \t]+\w+)?[ \t]+(?:by|on)\b|(?:signed electronically|electronically signed)\b|"
+    r"(?:read|reported|interpreted)(?:[ \t]+and[ \t]+\w+)?[ \t]+(?:by|on)\b:?[ \t]+(?:drs?\b|(?-i:[A-Z\d]))).{0,160}$"
 )
 # A field of more letters has run on into a sentence.
 _LONGEST_FIELD = 120
