@@ -234,7 +234,7 @@ def _native(stream: BinaryIO, form: _Form, vr: bytes, length: int, is_little: bo
     return _uncompressed(data, form, "<" if is_little else ">")
 
 
-def _uncompressed(data: bytes, form: _Form, order: str = "<") -> Stored:
+def _uncompressed(data: bytes | bytearray | Stored, form: _Form, order: str = "<") -> Stored:
     if form.allocated == 1:
         bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little", count=form.rows * form.columns)
         return bits.reshape(form.rows, form.columns)
@@ -301,7 +301,7 @@ def _rle(frame: bytes, form: _Form, _least_px: int | None) -> tuple[Stored, int]
         raise
     if form.allocated == 1:
         return np.frombuffer(pixels, np.uint8).reshape(form.rows, form.columns), 0
-    return _uncompressed(bytes(pixels), form), 0
+    return _uncompressed(pixels, form), 0
 
 
 def _jpeg(frame: bytes, form: _Form, _least_px: int | None) -> tuple[Stored, int]:
