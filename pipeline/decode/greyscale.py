@@ -91,7 +91,7 @@ def voi(header: Dataset, values: Floats, seen: npt.NDArray[np.bool_], window_nam
     luts = header.get("VOILUTSequence")
     if luts:
         named = [lut for lut in luts if window_name and str(lut.get("LUTExplanation", "")).strip() == window_name]
-        return _lut((named or luts)[0], values), "voi_lut"
+        return _lut((named or luts)[0], values, ">" if header.original_encoding[1] is False else "<"), "voi_lut"
     centre, width = _chosen_window(header, window_name)
     if centre is not None and width is not None and np.isfinite([centre, width]).all() and width > 0:
         return window(values, centre, width, str(header.get("VOILUTFunction") or "LINEAR").strip().upper()), "window"
@@ -178,20 +178,21 @@ def _equalised(levels: Floats, seen: Counts, inverted: bool) -> Floats:
     return np.asarray(np.rint(np.cumsum(counts).astype(np.float32) * scale)[steps] / (_LEVELS - 1), np.float64)
 
 
-def _lut(item: Dataset, values: Floats) -> Floats:
+def _lut(item: Dataset, values: Floats, order: str) -> Floats:
     """C.11.2.1.1: values below the first mapped one take the first entry, values above the last the last."""
     entries, first, bits = (int(value) for value in item.LUTDescriptor)
     entries = entries or 2**16
-    table = np.asarray(_words(item.LUTData, entries, bits), np.float64)
+    table = np.asarray(_words(item.LUTData, entries, order), np.float64)
     if np.any(values < 0) and first > 2**15 - 1:  # a US descriptor of signed values
         first -= 2**16
     index = np.clip(np.rint(values).astype(np.int64) - first, 0, len(table) - 1)
     return np.asarray(table[index] / (2**bits - 1), np.float64).clip(0.0, 1.0)
 
 
-def _words(data: Any, entries: int, bits: int) -> Any:
+def _words(data: Any, entries: int, order: str) -> Any:
+    """LUT Data of VR US as pydicom has it, of VR OW in the byte order of its file, or a byte each."""
     if isinstance(data, bytes):
-        return np.frombuffer(data, "<u2" if len(data) >= 2 * entries else "u1")[:entries]
+        return np.frombuffer(data, f"{order}u2" if len(data) >= 2 * entries else "u1")[:entries]
     return list(data)[:entries]
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
+import pydicom
 import pytest
+from dicoms import make_dicom, textured
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 from pipeline.base.images import eight_bits
 from pipeline.decode.greyscale import FULL, Intensity, grey_scale, modality_values, window
 from pipeline.decode.greyscale import voi as voi_and_source
+from pipeline.decode.stored import read_source
 
 
 def voi(dataset: Dataset, values: np.ndarray) -> np.ndarray:
@@ -199,3 +205,24 @@ def test_a_padding_value_in_the_wrong_sign_is_padding() -> None:
     shown = grey_scale(header, stored, "as_displayed").apply(stored)
     assert shown[0, 0] == 0
     assert (shown[2, 2], shown[5, 5]) == (0, 65535)
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_lut_words_lie_in_the_byte_order_of_their_file(tmp_path: Path, syntax: UID) -> None:
+    item = Dataset()
+    item.LUTDescriptor, item.LUTExplanation = [4096, 0, 16], "as the maker sees it"
+    order = "<" if syntax == ExplicitVRLittleEndian else ">"
+    item.add_new("LUTData", "OW", (np.arange(4096) ** 2 // 256).astype(f"{order}u2").tobytes())
+    whole = pydicom.dcmread(make_dicom(tmp_path / "a.dcm", textured()))
+    whole.VOILUTSequence = [item]
+    pixels = whole.pixel_array
+    whole.PixelData = pixels.astype(f"{order}u2").tobytes()
+    whole.file_meta.TransferSyntaxUID = syntax
+    path = tmp_path / "b.dcm"
+    list(whole.iterall())  # all elements are read, so that they can be written in another byte order
+    pydicom.dcmwrite(path, whole, implicit_vr=False, little_endian=order == "<", force_encoding=True)
+    read = pydicom.dcmread(path)
+    source = read_source(path, 100)
+    shown = grey_scale(source.header, source.stored, "as_displayed").apply(source.stored)
+    np.testing.assert_array_equal(source.stored, pixels)
+    np.testing.assert_array_equal(shown, apply_voi_lut(read.pixel_array, read))
