@@ -65,15 +65,24 @@ _SIGNED = tuple(
         rf"(?m)^[ \t]*[Cc][Cc]:[ \t]*(?:Dr\.?[ \t]|{_NAMES},[ \t]*\d).*$",
     )
 )
-_DONE_BY = re.compile(
-    r"(?i:\b(?:seen|examined|referred|requested|admitted|typed|performed|prepared|checked|authori[sz]ed|countersigned|addended|discussion)\b)"
-    rf"(?i:[^.\n]{{0,40}}?\b(?:by|with)\b:?[ \t]+(?:the[ \t]+)?)(?P<who>{_NAMES})"
-)
 
+
+def _person_behind(verbs: str, most: int, words: str) -> re.Pattern[str]:
+    """Whom one of `words` names, at most so many letters behind one of `verbs`."""
+    return re.compile(rf"(?i:\b(?:{verbs})\b)(?i:[^.\n]{{0,{most}}}?\b(?:{words})\b:?[ \t]+(?:the[ \t]+)?)(?P<who>{_NAMES})")
+
+
+_DONE_BY = _person_behind(
+    "seen|examined|referred|requested|admitted|typed|performed|prepared|checked|authori[sz]ed|countersigned|addended|discussion",
+    40,
+    "by|with",
+)
 # Somebody was told: what follows "with" or "to" is a person, unless it is a ward or a team.
-_TOLD = re.compile(
-    r"(?i:\b(?:discussed|communicated|relayed|conveyed|telephoned|called|paged|notified|informed|spoke|spoken|reviewed|signed|dictated|"
-    rf"interpreted|approved|verified|read)\b)(?i:[^.\n]{{0,60}}?\b(?:with|to|by)\b:?[ \t]+(?:the[ \t]+)?)(?P<who>{_NAMES})"
+_TOLD = _person_behind(
+    "discussed|communicated|relayed|conveyed|telephoned|called|paged|notified|informed|spoke|spoken|reviewed|signed|dictated|"
+    "interpreted|approved|verified|read",
+    60,
+    "with|to|by",
 )
 _TOLD_DIRECTLY = re.compile(rf"(?i:\b(?:paged|notified|informed|telephoned)[ \t]+)(?P<who>{_NAMES})")
 _NO_PERSON = re.compile(

@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,6 +19,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_partial
 from pydicom.tag import Tag
 
+from pipeline.base.wordlists import words_of
 from pipeline.collect.sources._words import age_years
 
 PUBLISHED_TEXT = ("Modality", "BodyPartExamined", "ViewPosition", "Manufacturer", "PhotometricInterpretation", "BurnedInAnnotation")
@@ -211,8 +211,7 @@ def _known_words(text: str) -> str | None:
 
 @cache
 def _terms() -> frozenset[str]:
-    lines = resources.files("pipeline.collect").joinpath("coded_terms.txt").read_text(encoding="utf-8").splitlines()
-    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+    return words_of(Path(__file__).with_name("coded_terms.txt"))
 
 
 def _number(dataset: Dataset, keyword: str) -> int | None:

@@ -9,7 +9,9 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cache, lru_cache
-from importlib import resources
+from pathlib import Path
+
+from pipeline.base.wordlists import words_of
 
 MARK = "___"
 Span = tuple[int, int]
@@ -18,10 +20,10 @@ _SHORTEST_NAME = 3
 _PARTS = re.compile(r"[^\W_]+")
 _SENTENCE_END = ".!?:;\n"
 _TITLE = re.compile(r"(?i)\b(?:drs?|mrs?|ms|miss|prof|nurse|sig|herr|frau|mme)\.?$")
-_TITLES = frozenset(("dr", "drs", "mr", "mrs", "ms", "miss", "prof", "md", "jr", "sr", "ii", "iii", "rn", "phd"))
-# What stands in the place of a name.
-_NOBODY = frozenset(
+# Titles, and what stands in the place of a name.
+_NO_NAMES = frozenset(
     [
+        *("dr", "drs", "mr", "mrs", "ms", "miss", "prof", "md", "jr", "sr", "ii", "iii", "rn", "phd"),
         *("unknown", "unidentified", "male", "female", "test", "patient", "trauma", "emergency", "staff", "anonymous", "anonymized"),
         *("anonymised", "baby", "boy", "girl", "infant", "newborn", "twin", "doctor", "physician", "nurse", "none", "chest", "xray"),
     ]
@@ -48,8 +50,7 @@ def remove_identifiers(text: str, identifiers: Iterable[str]) -> tuple[str, int]
         text, removed = _without(text, _spans(text, spelt), removed)
     for names, is_ordinary in ((single - ordinary, False), (ordinary, True)):
         if names:
-            spelt = "|".join(sorted({_spelling(name) for name in names}, key=lambda one: (-len(one), one)))
-            spans = [span for span in _spans(text, spelt) if not is_ordinary or _written_as_name(text, span)]
+            spans = [span for span in _spans(text, _either(names)) if not is_ordinary or _written_as_name(text, span)]
             text, removed = _without(text, spans, removed)
     return text, removed
 
@@ -98,18 +99,23 @@ _PLAIN = _Plain()
 def _pieces(part: str) -> set[str]:
     """A part of a name, and what hyphens join in it: "Smith-Jones" is also a Smith."""
     pieces = {part, *(piece for piece in re.split(r"[-‐‑–]", part) if len(piece) >= _SHORTEST_NAME and piece.isalpha())}
-    return {piece for piece in pieces if len(piece) > 1 and not _is_no_name(piece)}
+    return set(filter(_is_name, pieces))
 
 
 def _in_any_order(parts: list[str]) -> str:
     """Two or more parts of one name side by side; empty where they are too few to be a name."""
-    names = sorted({_spelling(part) for part in parts if len(part) > 1 and not _is_no_name(part)}, key=lambda one: (-len(one), one))
-    either = "|".join(names)
-    return rf"(?:{either})(?:{_BESIDE}(?:{either}))+" if len(names) > 1 else ""
+    names = set(filter(_is_name, parts))
+    either = _either(names)
+    return rf"(?:{either})(?:{_BESIDE}(?:{either}))+" if len(set(map(_spelling, names))) > 1 else ""
 
 
-def _is_no_name(part: str) -> bool:
-    return part.lower().strip(".") in _TITLES | _NOBODY
+def _is_name(part: str) -> bool:
+    return len(part) > 1 and part.lower().strip(".") not in _NO_NAMES
+
+
+def _either(names: set[str]) -> str:
+    """A pattern of any of the names, the longest first."""
+    return "|".join(sorted(set(map(_spelling, names)), key=lambda one: (-len(one), one)))
 
 
 @lru_cache(65_536)
@@ -131,5 +137,4 @@ def _spelling(name: str) -> str:
 
 @cache
 def _ordinary_words() -> frozenset[str]:
-    lines = resources.files("pipeline.collect").joinpath("ordinary_words.txt").read_text(encoding="utf-8").splitlines()
-    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+    return words_of(Path(__file__).with_name("ordinary_words.txt"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,25 +68,12 @@ def decode_film(path: Path, settings: Decode, in_full: bool = False) -> Decoded:
         FilmError: text_remains, and all that `read_source` raises.
     """
     is_reduced = settings.reduced_resolution and settings.size_px and not in_full
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            source = read_source(path, settings.max_megapixels, _LEGIBLE * settings.size_px if is_reduced else None)
-            scale = grey_scale(source.header, source.stored, settings.intensity, settings.window)
-    except FilmError:
-        raise
-    except OSError as error:
-        raise _io_reason(error) from error
-    except MemoryError as error:
-        raise FilmError("too_large") from error
-    # Untrusted bytes can make a parser fail in any way; all of them mean the same for the run.
-    except Exception as error:
-        raise FilmError("undecodable_pixels") from error
+    with _reading():
+        source = read_source(path, settings.max_megapixels, _LEGIBLE * settings.size_px if is_reduced else None)
+        scale = grey_scale(source.header, source.stored, settings.intensity, settings.window)
     try:
         return _film(source, scale, settings)
-    except TableError as error:  # a side that the codec does not take
-        raise FilmError("too_large") from error
-    except MemoryError as error:
+    except (MemoryError, TableError) as error:  # or a side that the codec does not take
         raise FilmError("too_large") from error
     except cv2.error as error:  # a film of a shape that OpenCV does not take, or no memory for it
         raise FilmError("too_large" if error.code == cv2.Error.StsNoMem else "undecodable_pixels") from error
@@ -100,24 +89,28 @@ def read_film(path: Path, settings: Decode) -> Film:
     Raises:
         FilmError: as `decode_film`.
     """
+    with _reading():
+        source = read_source(path, settings.max_megapixels)
+        return eight_bits(grey_scale(source.header, source.stored, settings.intensity, settings.window).apply(source.stored))
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Whatever goes wrong with a file as a FilmError, and no warnings."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            source = read_source(path, settings.max_megapixels)
-            return eight_bits(grey_scale(source.header, source.stored, settings.intensity, settings.window).apply(source.stored))
+            yield
     except FilmError:
         raise
     except OSError as error:
-        raise _io_reason(error) from error
+        # A decoder tells of a broken stream by an OSError too, but only the system numbers its errors.
+        raise FilmError("undecodable_pixels" if error.errno is None else "unreadable_now") from error
     except MemoryError as error:
         raise FilmError("too_large") from error
-    except Exception as error:  # untrusted bytes can make a parser fail in any way
+    # Untrusted bytes can make a parser fail in any way; all of them mean the same for the run.
+    except Exception as error:
         raise FilmError("undecodable_pixels") from error
-
-
-def _io_reason(error: OSError) -> FilmError:
-    """A decoder tells of a broken stream by an OSError too, but only the system numbers its errors."""
-    return FilmError("undecodable_pixels" if error.errno is None else "unreadable_now")
 
 
 def _film(source: Source, scale: GreyScale, settings: Decode) -> Decoded:

@@ -131,18 +131,18 @@ def _histogram(header: Dataset, stored: Stored, intensity: Intensity) -> tuple[i
 
 def _padding(header: Dataset, lowest: int, count: int) -> npt.NDArray[np.bool_]:
     """Which of the stored values from `lowest` are Pixel Padding Value, or between it and Pixel Padding Range Limit."""
-    value = _signed(header, header.get("PixelPaddingValue"))
+    value = _padding_value(header, "PixelPaddingValue")
     if value is None:
         return np.zeros(count, bool)
-    limit = _signed(header, header.get("PixelPaddingRangeLimit"))
-    low, high = sorted((int(value), int(value if limit is None else limit)))
+    limit = _padding_value(header, "PixelPaddingRangeLimit")
+    low, high = sorted((value, value if limit is None else limit))
     stored = np.arange(lowest, lowest + count)
     return np.asarray((stored >= low) & (stored <= high), bool)
 
 
-def _signed(header: Dataset, value: Any) -> int | None:
+def _padding_value(header: Dataset, keyword: str) -> int | None:
     """A padding value in the pixels' own sign: some write -2000 as US, 63536."""
-    number = _number(value, 0)
+    number = _number(header.get(keyword), 0)
     if number is None:
         return None
     return int(number) - 2**16 if header.get("PixelRepresentation") == 1 and number >= 2**15 else int(number)

@@ -197,7 +197,7 @@ def _decoded(stream, end, pixels, bits, T1, T2, T3, reset):
     rows, columns = pixels.shape
     flat = pixels.reshape(-1)
     largest = np.int64((1 << bits) - 1)
-    ends = np.array([largest, 0])
+    ends = np.array([largest, 0])  # looked up, so that the rare prediction beyond them is a branch and not work for every pixel
     span = largest + 1
     limit = 2 * (bits + max(8, bits)) - bits - 1
     short = min(limit, _SHORT)

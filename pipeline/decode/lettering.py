@@ -78,18 +78,23 @@ def _whole(lines: list[Line], pieces: list[Line], is_upright: bool) -> list[Line
 
 def _continued(line: Line, pieces: list[Line]) -> Line:
     """The line with the pieces beside it, which are too short to be lines of their own."""
-    beside = [piece for piece in pieces if _is_beside(line, piece)]
+    beside = [piece for piece in pieces if is_beside(line, piece)]
     if not beside:
         return line
     longer = _around([line, *beside], line)
     return longer if longer == line else _continued(longer, pieces)
 
 
-def _is_beside(line: Line, piece: Line) -> bool:
+def is_beside(line: Line, piece: Line, reach: float = _BESIDE, smaller: float = _SMALLER, overlap: float = _OVERLAP) -> bool:
+    """Whether a piece stands on a line, up to `reach` heights of it beside it, and shares so much of the lower one's height.
+
+    The height of either is at least `smaller` of the other's.
+    """
     height, other = line.bottom - line.top, piece.bottom - piece.top
     high = min(line.bottom, piece.bottom) - max(line.top, piece.top)
     gap = max(line.left, piece.left) - min(line.right, piece.right)
-    return gap < _BESIDE * height and _SMALLER * height < other < height / _SMALLER and high > _OVERLAP * min(height, other)
+    is_alike = line.is_upright == piece.is_upright and smaller * height < other < height / smaller
+    return is_alike and gap < reach * height and high > overlap * min(height, other)
 
 
 def _merged(lines: list[Line]) -> list[Line]:

@@ -292,15 +292,14 @@ def _uncoded(frame: bytes, form: _Form, _least_px: int | None) -> tuple[Stored, 
 def _rle(frame: bytes, form: _Form, _least_px: int | None) -> tuple[Stored, int]:
     """PS3.5 annex G; the decoder is in Rust, which does not read beyond a segment whose offset lies."""
     try:
-        pixels = decode_pixel_data(frame, version=2, rows=form.rows, columns=form.columns, bits_allocated=form.allocated)
+        layout = {"rows": form.rows, "columns": form.columns, "bits_allocated": form.allocated, "pack_bits": True}
+        pixels = decode_pixel_data(frame, None, 2, **layout)
     except ValueError as error:  # segments end before the picture does, or begin beyond them
         raise FilmError("truncated_pixels") from error
     except BaseException as error:
         if type(error).__name__ == "PanicException":  # of Rust, which is no Exception and cannot leave a worker
             raise FilmError("undecodable_pixels") from None
         raise
-    if form.allocated == 1:
-        return np.frombuffer(pixels, np.uint8).reshape(form.rows, form.columns), 0
     return _uncompressed(pixels, form), 0
 
 

@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.base.images import Film, encode
-from pipeline.decode.lettering import Line, find_lines
+from pipeline.base.wordlists import words_of
+from pipeline.decode.lettering import Line, find_lines, is_beside
 
 Grey = TypeVar("Grey", npt.NDArray[np.uint8], npt.NDArray[np.uint16])
 MARKERS = Path(__file__).with_name("markers.txt")
@@ -42,16 +43,7 @@ def unwanted_lines(film: Film) -> list[Line]:
     """Lines of letters that are no markers, and what is left beside them when they are painted over: the rest of a name."""
     lines = [line for line in find_lines(film) if not _is_harmless(film, line)]
     remains = find_lines(cover(film, lines, 1.0), _FEWEST_LEFT) if lines else []
-    return [*lines, *(one for one in remains if any(_goes_on(line, one) for line in lines))]
-
-
-def _goes_on(line: Line, piece: Line) -> bool:
-    """Whether a piece stands on a line, at most some letters beside it."""
-    height, other = line.bottom - line.top, piece.bottom - piece.top
-    shared = min(line.bottom, piece.bottom) - max(line.top, piece.top)
-    gap = max(line.left, piece.left) - min(line.right, piece.right)
-    is_beside = line.is_upright == piece.is_upright and gap < _REACH * height
-    return is_beside and height < 2 * other < 4 * height and 2 * shared > min(height, other)
+    return [*lines, *(one for one in remains if any(is_beside(line, one, _REACH, 0.5, 0.5) for line in lines))]
 
 
 def cover(film: Grey, lines: Sequence[Line], scale: float) -> Grey:
@@ -99,8 +91,7 @@ def _is_harmless(film: Film, line: Line) -> bool:
 
 @cache
 def _markers() -> frozenset[str]:
-    lines = MARKERS.read_text(encoding="utf-8").splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#"))
+    return words_of(MARKERS)
 
 
 def _page(film: Grey, line: Line) -> Grey:

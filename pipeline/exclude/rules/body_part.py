@@ -9,6 +9,7 @@ import pandas as pd
 
 from pipeline.base.interfaces import RULES
 from pipeline.base.settings import Settings
+from pipeline.exclude.rules._words import has_word
 
 
 @RULES.add("body_part")
@@ -21,6 +22,5 @@ class BodyPart:
 
     def __call__(self, files: pd.DataFrame, settings: Settings) -> pd.Series:
         """Films alone; an absent value says nothing."""
-        words = files["body_part_examined"].fillna("").str.split(r"[^A-Z]+", regex=True)
-        is_other = files["body_part_examined"].notna() & words.map(set(settings.exclude.body_parts).isdisjoint)
-        return (files["is_film"] & is_other).map({True: "body_part_not_chest"})
+        other = files["body_part_examined"].notna() & ~has_word(files["body_part_examined"], settings.exclude.body_parts)
+        return (files["is_film"] & other).map({True: "body_part_not_chest"})

@@ -9,6 +9,7 @@ import pandas as pd
 
 from pipeline.base.interfaces import RULES
 from pipeline.base.settings import Settings
+from pipeline.exclude.rules._words import has_word
 
 
 @RULES.add("lateral_view")
@@ -22,5 +23,4 @@ class LateralView:
 
     def __call__(self, files: pd.DataFrame, settings: Settings) -> pd.Series:
         """Lateral by the header, which the evidence holds against the pixels."""
-        words = files["view_position"].fillna("").str.split(r"[^A-Z]+", regex=True)
-        return words.map(set(settings.exclude.lateral_views).isdisjoint).map({False: "lateral_view"})
+        return has_word(files["view_position"], settings.exclude.lateral_views).map({True: "lateral_view"})
